@@ -1,0 +1,12 @@
+# golong_module(name DEPENDS ... LINK ...): one folder of core/ as an object library `golong_<name>`. All .cpp files of
+# the folder belong to it. DEPENDS names the folders on lower floors that it includes; LINK other targets.
+function(golong_module name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS;LINK" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/core/${name}/*.cpp)
+  add_library(golong_${name} OBJECT ${sources})
+  target_include_directories(golong_${name} PUBLIC ${CMAKE_SOURCE_DIR})
+  target_link_libraries(golong_${name} PUBLIC golong_sdk Threads::Threads ${ARG_LINK})
+  foreach(folder ${ARG_DEPENDS})
+    target_link_libraries(golong_${name} PUBLIC $<BUILD_INTERFACE:golong_${folder}>)
+  endforeach()
+endfunction()

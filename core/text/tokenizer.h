@@ -1,0 +1,36 @@
+// Byte-level BPE as a Hugging Face `tokenizer.json` describes it (Qwen, Llama 3). Thread-safe after loading.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace golong {
+
+class Tokenizer {
+ public:
+  // Reads `tokenizer.json` in `folder` (or the file itself) and `tokenizer_config.json` beside it where there is one.
+  // Throws Error that names the part of the file that is not supported.
+  static std::shared_ptr<const Tokenizer> load(const std::filesystem::path& folder);
+
+  virtual ~Tokenizer() = default;
+
+  // Encodes as the PyPI package `tokenizers` does with add_special_tokens=False: added tokens in the text are recognised.
+  virtual std::vector<int32_t> encode(std::string_view text) const = 0;
+
+  // Encodes text of a document or a user: no added token is recognised, so that it cannot speak for somebody else.
+  virtual std::vector<int32_t> encode_plain(std::string_view text) const = 0;
+
+  // Decodes any ids; ids outside the vocabulary are an Error. Bytes that are no UTF-8 become U+FFFD.
+  virtual std::string decode(std::span<const int32_t> ids, bool skip_special) const = 0;
+
+  virtual int32_t vocabulary_size() const = 0;                       // highest id + 1
+  virtual std::optional<int32_t> find(std::string_view token) const = 0;  // id of a token by its content
+  virtual const std::string& fingerprint() const = 0;                // hash of the files, for caches and checkpoints
+};
+
+}  // namespace golong
