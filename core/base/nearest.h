@@ -1,0 +1,15 @@
+// The word that somebody probably meant, for error messages.
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace golong {
+
+// The candidate with the smallest edit distance to `word`, "" when none is near.
+std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
+
+// "; did you mean X?" or "".
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
+
+}  // namespace golong

@@ -1,0 +1,50 @@
+// The door of libgolong_engine: what the command and the Python module call. No LibTorch types, so that both start
+// without it and load the engine only when it is needed (core/cli/engine.h).
+#pragma once
+#include <atomic>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/config/config.h"
+#include "core/plugin/registry.h"
+
+namespace golong {
+
+// What a step did, for callbacks: the metrics of metrics.jsonl by name.
+struct StepReport {
+  int64_t step = 0;
+  std::map<std::string, double> metrics;
+};
+
+// Set by a signal handler or a callback: 0 go on, 1 save and stop.
+using StopFlag = std::atomic<int>;
+
+struct TrainOptions {
+  bool resume = false;
+  std::function<bool(const StepReport&)> on_step;  // false: save and stop
+  StopFlag* stop = nullptr;
+};
+
+struct EngineApi {
+  // GRPO. Returns the last step that was done.
+  int64_t (*train)(const Config&, std::shared_ptr<const plugin::Registry>, const TrainOptions&);
+  // Supervised training on gold answers; writes a Hugging Face folder to `output`.
+  void (*sft)(const Config&, std::shared_ptr<const plugin::Registry>, const std::string& output, StopFlag*);
+  // Measures the model of the config (or of its newest checkpoint) on data.eval; returns the JSON of summary "after".
+  std::string (*evaluate)(const Config&, std::shared_ptr<const plugin::Registry>, const std::string& model, StopFlag*);
+  // Writes a checkpoint as a Hugging Face folder.
+  void (*export_checkpoint)(const Config&, const std::string& checkpoint, const std::string& output);
+  // Makes a model with fresh weights from a config.json.
+  void (*make_model)(const std::string& config_json, const std::string& output, uint64_t seed);
+  // {id, prompt_ids, response_ids} -> {id, logprobs}; `dtype` "" as config.json says.
+  void (*logprobs)(const std::string& model, const std::string& input, const std::string& output,
+                   const std::string& dtype);
+  std::string (*describe)();  // LibTorch's version, devices, threads: for `golong doctor`
+};
+
+}  // namespace golong
+
+// Exported by libgolong_engine.so.
+extern "C" const golong::EngineApi* golong_engine();
