@@ -1,0 +1,37 @@
+// The metrics of paper E.4 as pure functions of a step's scored groups. Plain columns in, so that this folder stands
+// below core/data.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/report/metrics.h"
+
+namespace golong {
+
+struct GroupColumn {
+  std::string task;      // id of a task plugin
+  std::string norm_key;  // k of paper A.6, the "reward mode"
+};
+
+struct ResponseColumn {
+  uint32_t group = 0;      // index below the number of groups
+  bool counted = false;    // has a reward: scored, or the config gives its outcome one. Others count only as outcomes.
+  double reward = 0;       // finite where counted
+  int64_t length = 0;      // tokens
+  bool truncated = false;  // ended by the length limit
+  int32_t outcome = 0;     // golong_outcome: 0 scored, 1 timeout, 2 error, 3 unscorable
+};
+
+// What was generated in a step, before filtering: reward/mean, reward/task/<task>, reward/solved (groups whose rewards
+// are all at least 1), rollout/response_length/{mean,max}, rollout/truncated, outcome/<task>/<outcome> (counts, zeros
+// left out but for scored), outcome/not_scored (share).
+Metrics generation_metrics(const std::vector<GroupColumn>& groups, const std::vector<ResponseColumn>& responses);
+
+// What is trained on, paper E.4: task_metrics/<task>/..., reward_mode/<norm_key>/..., critic/{score,rewards}/std, and
+// with `advantages` ([responses], or empty) critic/{advantages,returns}/{mean,max,min,std} over tokens,
+// rollout/length_diff/{mean,max,min,std}.
+Metrics batch_metrics(const std::vector<GroupColumn>& groups, const std::vector<ResponseColumn>& responses,
+                      const std::vector<double>& advantages);
+
+}  // namespace golong
