@@ -1,0 +1,79 @@
+// golong <command>: the table of commands, and what an error looks like.
+#include <cxxabi.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <memory>
+#include <string>
+#include <typeinfo>
+
+#include "core/base/error.h"
+#include "core/base/version.h"
+#include "core/cli/command.h"
+
+namespace golong {
+namespace {
+
+// In the order of `golong --help`: what a newcomer needs first.
+constexpr void (*commands[])(CLI::App&) = {
+    add_doctor_command, add_config_command,   add_plugin_command,   add_train_command,
+    add_eval_command,   add_sft_command,      add_export_command,   add_score_command,
+    add_data_command,   add_tokenize_command, add_logprobs_command, add_make_model_command,
+};
+
+std::string demangled(const std::type_info& type) {
+  int status = 0;
+  std::unique_ptr<char, void (*)(void*)> name(abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), std::free);
+  return status == 0 ? name.get() : type.name();
+}
+
+// A wrong command line: what is wrong and where help is, exit 2. --help and --version end here as well, with 0.
+int usage(const CLI::App& app, const CLI::ParseError& error) {
+  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app.exit(error);
+  const CLI::App* command = &app;
+  std::string name = "golong";
+  while (!command->get_subcommands().empty()) {
+    command = command->get_subcommands().front();
+    name += " " + command->get_name();
+  }
+  std::fprintf(stderr, "golong: %s (see `%s --help`)\n", error.what(), name.c_str());
+  return 2;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("golong trains language models on long documents with verifiable rewards.", "golong");
+  app.set_version_flag("--version", std::string("golong ") + version);
+  app.require_subcommand(1);
+  for (auto add : commands) add(app);
+  try {
+    app.parse(argc, argv);  // runs the command's callback
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    return usage(app, error);
+  }
+}
+
+}  // namespace
+}  // namespace golong
+
+int main(int argc, char** argv) {
+  try {
+    return golong::run(argc, argv);
+  } catch (const golong::ExitStatus& status) {
+    return status.code;
+  } catch (const golong::Error& error) {
+    std::fprintf(stderr, "golong: %s\n", error.what());
+    return 1;
+  } catch (const golong::Stopped& stopped) {
+    std::fprintf(stderr, "golong: %s\n", stopped.what());
+    return 130;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "golong: unexpected error (%s): %s\n", golong::demangled(typeid(error)).c_str(), error.what());
+    return 1;
+  } catch (...) {
+    std::fprintf(stderr, "golong: unexpected error (%s)\n",
+                 golong::demangled(*abi::__cxa_current_exception_type()).c_str());
+    return 1;
+  }
+}
