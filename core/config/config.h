@@ -1,7 +1,7 @@
 // Every key that a user can set, as typed structs with defaults. Read this to know what golong can be told.
 //
-// Each struct has one `describe(visitor, struct)` in config/schema.h that names its keys, help texts and ranges; from it
-// come the parser, `golong config show`, the checks and docs/reference/config.md. No LibTorch.
+// Each struct has one `describe(visitor, struct)` in config/schema.h that names its keys, help texts and ranges; from
+// it come the parser, `golong config show`, the checks and docs/reference/config.md. No LibTorch.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -22,62 +22,62 @@ struct ModelConfig {
   std::string path;               // Hugging Face folder
   std::string dtype = "float32";  // "float32" | "bfloat16"
   std::string chat_template = "qwen3_thinking";
-  std::string device = "cpu";     // "cpu" | "cuda"
+  std::string device = "cpu";  // "cpu" | "cuda"
 };
 
 struct DataConfig {
-  std::vector<std::string> train;           // JSONL files
-  std::vector<std::string> eval;            // JSONL files
-  int64_t max_prompt_tokens = 163840;       // longer prompts are dropped and counted
+  std::vector<std::string> train;      // JSONL files
+  std::vector<std::string> eval;       // JSONL files
+  int64_t max_prompt_tokens = 163840;  // longer prompts are dropped and counted
   bool shuffle = true;
   std::map<std::string, double> task_weights;  // task id -> relative share; empty: as in the data
-  std::string cache = ".cache/golong";      // token counts
+  std::string cache = ".cache/golong";         // token counts
 };
 
-struct RouteConfig {                        // [routes."source"]
+struct RouteConfig {  // [routes."source"]
   std::string task;
   std::string reward;
 };
 
 struct RolloutConfig {
-  int64_t n = 16;                           // responses of a group
+  int64_t n = 16;  // responses of a group
   int64_t max_response_tokens = 16384;
   double temperature = 1.0;
   double top_p = 1.0;
-  int64_t top_k = 0;                        // 0: all
-  int64_t max_running_responses = 256;      // decoded together
+  int64_t top_k = 0;                    // 0: all
+  int64_t max_running_responses = 256;  // decoded together
   int64_t prefill_chunk_tokens = 2048;
   bool batch_invariant = false;
 };
 
 struct RewardsConfig {
-  std::string mode = "released";            // "released" | "strict": default of every reward's `mode`
-  bool gate = true;                         // responses without exactly one </think> score 0
-  double deadline_seconds = 5.0;            // for one response, from when its scoring starts
-  int64_t threads = 0;                      // 0: all cores
-  std::optional<double> timeout_reward;     // unset: left out of the statistics
+  std::string mode = "released";         // "released" | "strict": default of every reward's `mode`
+  bool gate = true;                      // responses without exactly one </think> score 0
+  double deadline_seconds = 5.0;         // for one response, from when its scoring starts
+  int64_t threads = 0;                   // 0: all cores
+  std::optional<double> timeout_reward;  // unset: left out of the statistics
   std::optional<double> error_reward;
 };
 
-struct RolloutCorrectionConfig {            // paper A.7
-  std::string mode = "none";                // "none" | "clip": zero weights outside [lower, upper]
+struct RolloutCorrectionConfig {  // paper A.7
+  std::string mode = "none";      // "none" | "clip": zero weights outside [lower, upper]
   double upper = 5.0;
   double lower = 0.5;
-  double veto = 1e-4;                       // 0: none
+  double veto = 1e-4;  // 0: none
 };
 
 struct TrainConfig {
   std::string normalizer = "tmn_reweight";
-  std::string norm_key = "metric";          // "metric" | "task"
+  std::string norm_key = "metric";  // "metric" | "task"
   int64_t seed = 0;
-  int64_t steps = 0;                        // 0: as `epochs` gives
+  int64_t steps = 0;  // 0: as `epochs` gives
   int64_t epochs = 1;
-  int64_t prompts_per_step = 128;           // groups in one update
-  int64_t mini_batch_prompts = 0;           // groups in one optimizer step; 0: all
-  int64_t updates_per_batch = 1;            // passes over the batch (ppo_epochs)
-  int64_t micro_batch_tokens = 16384;       // packed tokens of one forward and backward
-  bool filter_groups = true;                // drop groups whose rewards do not differ, draw more
-  int64_t generation_prompts = 512;         // prompts drawn at a time
+  int64_t prompts_per_step = 128;      // groups in one update
+  int64_t mini_batch_prompts = 0;      // groups in one optimizer step; 0: all
+  int64_t updates_per_batch = 1;       // passes over the batch (ppo_epochs)
+  int64_t micro_batch_tokens = 16384;  // packed tokens of one forward and backward
+  bool filter_groups = true;           // drop groups whose rewards do not differ, draw more
+  int64_t generation_prompts = 512;    // prompts drawn at a time
   int64_t max_generation_batches = 32;
   double learning_rate = 2e-6;
   int64_t warmup_steps = 5;
@@ -99,38 +99,38 @@ struct SftConfig {
   int64_t rows_per_step = 32;
   int64_t micro_batch_tokens = 16384;
   double learning_rate = 1e-3;
-  double min_learning_rate = 1e-5;          // cosine decay to this
+  double min_learning_rate = 1e-5;  // cosine decay to this
   int64_t warmup_steps = 100;
   double weight_decay = 0.1;
   double beta1 = 0.9;
   double beta2 = 0.95;
   double clip_grad_norm = 1.0;
-  double prompt_loss_weight = 0.0;          // weight of the prompt's own tokens in the loss
+  double prompt_loss_weight = 0.0;  // weight of the prompt's own tokens in the loss
   int64_t eval_every = 200;
 };
 
 struct EvalConfig {
-  int64_t rows_per_task = 0;                // 0: all
+  int64_t rows_per_task = 0;  // 0: all
   int64_t n = 1;
-  double temperature = 0.6;                 // the paper's validation sampling
+  double temperature = 0.6;  // the paper's validation sampling
   double top_p = 0.95;
   int64_t top_k = 0;
   int64_t max_response_tokens = 16384;
-  int64_t every = 0;                        // steps between evaluations during training; 0: never
+  int64_t every = 0;  // steps between evaluations during training; 0: never
   int64_t seed = 0;
 };
 
 struct CheckpointConfig {
-  int64_t every = 5;                        // steps; 0: only at the end
-  int64_t keep = 2;                         // newest kept
+  int64_t every = 5;  // steps; 0: only at the end
+  int64_t keep = 2;   // newest kept
 };
 
 struct ReportConfig {
   bool html = true;
-  int64_t samples_per_step = 2;             // sample responses kept for the report
+  int64_t samples_per_step = 2;  // sample responses kept for the report
 };
 
-struct ParallelConfig {                     // product = number of ranks
+struct ParallelConfig {  // product = number of ranks
   int64_t replicate = 1;
   int64_t shard = 1;
   int64_t context = 1;
@@ -138,8 +138,8 @@ struct ParallelConfig {                     // product = number of ranks
 };
 
 struct RunConfig {
-  std::string directory = "runs/default";   // checkpoints, metrics.jsonl, report.html
-  int64_t threads = 0;                      // for LibTorch; 0: all cores
+  std::string directory = "runs/default";  // checkpoints, metrics.jsonl, report.html
+  int64_t threads = 0;                     // for LibTorch; 0: all cores
 };
 
 // Parameters of one plugin, not yet checked: they are when the plugins are known.
@@ -158,11 +158,14 @@ struct Config {
   CheckpointConfig checkpoint;
   ReportConfig report;
   ParallelConfig parallel;
-  std::map<std::string, RouteConfig> routes;   // data_source -> route
-  PluginSettings task_settings;                // [tasks.ID]; the key `reward` is the core's: see task_rewards
-  PluginSettings reward_settings;              // [rewards.ID]
-  PluginSettings normalizer_settings;          // [normalizers.ID]
+  std::map<std::string, RouteConfig> routes;        // data_source -> route
+  PluginSettings task_settings;                     // [tasks.ID]; the key `reward` is the core's: see task_rewards
+  PluginSettings reward_settings;                   // [rewards.ID]
+  PluginSettings normalizer_settings;               // [normalizers.ID]
   std::map<std::string, std::string> task_rewards;  // [tasks.ID] reward = "..."
+
+  // Where each key or table that was set stands, for messages: "train.normalizer" -> "demo.toml:3:14", or "--set".
+  std::map<std::string, std::string> origins;
 
   // Reads a TOML file, the files it `extends`, and `overrides` ("train.learning_rate=1e-5", each later one wins).
   // Paths in the file are taken as they stand, relative to the working directory.
@@ -175,8 +178,15 @@ struct Config {
   std::string to_toml() const;  // complete and readable by load()
 };
 
+// The start of a message about a key: "demo.toml:3:14: train.normalizer", or the key alone where it is a default.
+std::string name_of(const Config& config, const std::string& key);
+
+// What a command needs of a config beyond what load() checks, before anything is loaded: files that exist, one rank.
+enum class Purpose { train, sft, eval };
+void check_purpose(const Config& config, Purpose purpose);
+
 // Checks all plugin tables of the config against the plugins: unknown ids (with the nearest), parameters, and that
-// train.normalizer, routes and task rewards name plugins that exist.
+// train.normalizer, routes, task rewards and task weights name plugins that exist.
 void check_plugins(const Config& config, const plugin::Registry& registry);
 
 }  // namespace golong

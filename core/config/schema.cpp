@@ -1,0 +1,241 @@
+#include "core/config/schema.h"
+
+#include <cmath>
+#include <sstream>
+
+namespace golong {
+namespace {
+
+std::string number(double value) {
+  std::ostringstream text;
+  text << value;
+  return text.str();
+}
+
+template <class Section>
+void table(ConfigVisitor& visitor, const char* name, const char* help, Section& section) {
+  visitor.begin_table(name, help);
+  describe(visitor, section);
+  visitor.end_table();
+}
+
+}  // namespace
+
+std::string to_string(const Limits& limits) {
+  if (!limits.choices.empty()) {
+    std::string text;
+    for (size_t i = 0; i < limits.choices.size(); ++i) {
+      if (i > 0) text += i + 1 == limits.choices.size() ? " or " : ", ";
+      text += '"' + limits.choices[i] + '"';
+    }
+    return text;
+  }
+  const bool low = std::isfinite(limits.minimum), high = std::isfinite(limits.maximum);
+  if (low && high && !limits.open_minimum && !limits.open_maximum) {
+    return "from " + number(limits.minimum) + " to " + number(limits.maximum);
+  }
+  std::string text;
+  if (low) text = limits.open_minimum ? "above " + number(limits.minimum) : "at least " + number(limits.minimum);
+  if (low && high) text += ", ";
+  if (high) text += (limits.open_maximum ? "below " : "at most ") + number(limits.maximum);
+  return text;
+}
+
+bool within(const Limits& limits, double value) {
+  if (!std::isfinite(value)) return false;
+  const bool low = limits.open_minimum ? value > limits.minimum : value >= limits.minimum;
+  const bool high = limits.open_maximum ? value < limits.maximum : value <= limits.maximum;
+  return low && high;
+}
+
+std::string type_name(const ConfigValue& value) {
+  static const char* const names[] = {"true or false", "an integer",        "a number",          "a number",
+                                      "a string",      "a list of strings", "a table of numbers"};
+  static_assert(std::size(names) == std::variant_size_v<ConfigValue>);
+  return names[value.index()];
+}
+
+void describe(ConfigVisitor& visitor, RunConfig& run) {
+  visitor.key("directory", &run.directory, "Folder of the run: checkpoints, metrics.jsonl, report.html.");
+  visitor.key("threads", &run.threads, "Threads of LibTorch; 0: all cores.", from_to(0, 4096));
+}
+
+void describe(ConfigVisitor& visitor, PluginsConfig& plugins) {
+  visitor.key("path", &plugins.path,
+              "Plugin libraries, or folders that are searched for them; before GOLONG_PLUGIN_PATH and the built-in "
+              "plugins.");
+}
+
+void describe(ConfigVisitor& visitor, ModelConfig& model) {
+  visitor.key("path", &model.path, "Hugging Face folder: config.json, tokenizer.json, *.safetensors.");
+  visitor.key("dtype", &model.dtype, "Type of the weights and activations in memory.", one_of({"float32", "bfloat16"}));
+  visitor.key("chat_template", &model.chat_template,
+              "How messages become text: the template's name (docs/reference/cli.md, `golong tokenize`).");
+  visitor.key("device", &model.device, "Where the model runs.", one_of({"cpu", "cuda"}));
+}
+
+void describe(ConfigVisitor& visitor, DataConfig& data) {
+  visitor.key("train", &data.train, "JSONL files with training rows, relative to the working directory.");
+  visitor.key("eval", &data.eval, "JSONL files with held-out rows.");
+  visitor.key("max_prompt_tokens", &data.max_prompt_tokens,
+              "Rows whose prompt has more tokens are left out, counted and reported.", at_least(1));
+  visitor.key("shuffle", &data.shuffle, "Shuffle the rows of each epoch, keyed by train.seed.");
+  visitor.key("task_weights", &data.task_weights,
+              "Relative share of the prompts for each task id, e.g. { graded_ranking = 2.0 }; empty: as in the data.",
+              at_least(0));
+  visitor.key("cache", &data.cache, "Folder for token counts of prompts.");
+}
+
+void describe(ConfigVisitor& visitor, RolloutConfig& rollout) {
+  visitor.key("n", &rollout.n, "Responses to each prompt (the size of a group).", at_least(1));
+  visitor.key("max_response_tokens", &rollout.max_response_tokens, "A response ends after this many tokens.",
+              at_least(1));
+  visitor.key("temperature", &rollout.temperature, "Sampling temperature; 0: the most probable token.", at_least(0));
+  visitor.key("top_p", &rollout.top_p, "Keep the smallest set of tokens with this probability mass; 1: all.",
+              above_to(0, 1));
+  visitor.key("top_k", &rollout.top_k, "Keep this many most probable tokens; 0: all.", at_least(0));
+  visitor.key("max_running_responses", &rollout.max_running_responses, "Responses that are decoded together.",
+              at_least(1));
+  visitor.key("prefill_chunk_tokens", &rollout.prefill_chunk_tokens,
+              "A prompt is computed in pieces of this many tokens, which bounds the memory.", at_least(1));
+  visitor.key("batch_invariant", &rollout.batch_invariant,
+              "Give the same bits whatever is decoded beside a response, at some cost in speed.");
+}
+
+void describe(ConfigVisitor& visitor, RewardsConfig& rewards) {
+  visitor.key(
+      "mode", &rewards.mode,
+      "Default of every reward's parameter `mode`: as the published code computes it, or with its quirks mended.",
+      one_of({"released", "strict"}));
+  visitor.key("gate", &rewards.gate, "A response without exactly one </think> scores 0.");
+  visitor.key("deadline_seconds", &rewards.deadline_seconds,
+              "Time for one response, counted from when its scoring starts.", above_to(0, 86400));
+  visitor.key("threads", &rewards.threads, "Scoring threads; 0: all cores.", from_to(0, 4096));
+  visitor.key("timeout_reward", &rewards.timeout_reward,
+              "Reward of a response whose scoring took too long; unset: it is left out of all statistics and gets "
+              "advantage 0.");
+  visitor.key("error_reward", &rewards.error_reward,
+              "Reward of a response whose scoring failed; unset: as for timeout_reward.");
+}
+
+void describe(ConfigVisitor& visitor, RolloutCorrectionConfig& correction) {
+  visitor.key("mode", &correction.mode,
+              "Weight each token by its probability under the trainer over that under the rollout, weights outside "
+              "[lower, upper] becoming 0; or not at all.",
+              one_of({"none", "clip"}));
+  visitor.key("upper", &correction.upper, "Largest weight that counts.", above(0));
+  visitor.key("lower", &correction.lower, "Smallest weight that counts.", at_least(0));
+  visitor.key("veto", &correction.veto,
+              "A response with any token whose weight is below this counts for nothing; 0: no veto.", from_below(0, 1));
+}
+
+void describe(ConfigVisitor& visitor, TrainConfig& train) {
+  visitor.key("normalizer", &train.normalizer, "Normalizer plugin that turns rewards into advantages.");
+  visitor.key("norm_key", &train.norm_key,
+              "What counts as one task for the normalizer: the metric of the reward, or the task id.",
+              one_of({"metric", "task"}));
+  visitor.key("seed", &train.seed, "Seed of the shuffle and of the sampling noise.", at_least(0));
+  visitor.key("steps", &train.steps, "Steps to train; 0: as train.epochs gives.", at_least(0));
+  visitor.key("epochs", &train.epochs, "Passes over the data, where train.steps is 0.", at_least(1));
+  visitor.key("prompts_per_step", &train.prompts_per_step, "Groups in one step.", at_least(1));
+  visitor.key("mini_batch_prompts", &train.mini_batch_prompts,
+              "Groups in one optimizer step; divides prompts_per_step; 0: all of them.", at_least(0));
+  visitor.key("updates_per_batch", &train.updates_per_batch, "Passes over the groups of a step.", at_least(1));
+  visitor.key("micro_batch_tokens", &train.micro_batch_tokens,
+              "Packed tokens of one forward and backward pass, which bounds the memory.", at_least(1));
+  visitor.key("filter_groups", &train.filter_groups,
+              "Leave out groups whose rewards are all equal, and draw more prompts until the step is full.");
+  visitor.key("generation_prompts", &train.generation_prompts, "Prompts drawn at a time.", at_least(1));
+  visitor.key("max_generation_batches", &train.max_generation_batches,
+              "A step that is not full after this many draws is an error.", at_least(1));
+  visitor.key("learning_rate", &train.learning_rate, "Learning rate of AdamW, constant after the warm-up.",
+              at_least(0));
+  visitor.key("warmup_steps", &train.warmup_steps, "Optimizer steps in which the learning rate rises from 0.",
+              at_least(0));
+  visitor.key("weight_decay", &train.weight_decay, "Decoupled weight decay.", at_least(0));
+  visitor.key("beta1", &train.beta1, "Decay of AdamW's first moment.", from_below(0, 1));
+  visitor.key("beta2", &train.beta2, "Decay of AdamW's second moment.", from_below(0, 1));
+  visitor.key("adam_epsilon", &train.adam_epsilon, "Added to the root of the second moment.", above(0));
+  visitor.key("clip_grad_norm", &train.clip_grad_norm, "Largest norm of the gradient; 0: not clipped.", at_least(0));
+  visitor.key("clip_low", &train.clip_low, "The probability ratio is clipped below 1 - clip_low.", from_below(0, 1));
+  visitor.key("clip_high", &train.clip_high, "The probability ratio is clipped above 1 + clip_high.", at_least(0));
+  visitor.key("dual_clip", &train.dual_clip,
+              "With a negative advantage the loss of a token is at most this times its advantage's size; 0: off, else "
+              "above 1.",
+              at_least(0));
+  visitor.key("reduction", &train.reduction,
+              "The loss of a step: mean over all tokens, mean over responses of their token means, or sum over tokens "
+              "divided by responses times rollout.max_response_tokens.",
+              one_of({"token_mean", "sequence_mean", "fixed_length"}));
+  table(visitor, "rollout_correction",
+        "Correction for the difference between the probabilities of rollout and trainer.", train.rollout_correction);
+}
+
+void describe(ConfigVisitor& visitor, SftConfig& sft) {
+  visitor.key("seed", &sft.seed, "Seed of the shuffle.", at_least(0));
+  visitor.key("steps", &sft.steps, "Steps to train.", at_least(1));
+  visitor.key("rows_per_step", &sft.rows_per_step, "Rows in one step.", at_least(1));
+  visitor.key("micro_batch_tokens", &sft.micro_batch_tokens, "Packed tokens of one forward and backward pass.",
+              at_least(1));
+  visitor.key("learning_rate", &sft.learning_rate, "Highest learning rate of AdamW.", at_least(0));
+  visitor.key("min_learning_rate", &sft.min_learning_rate, "Where the cosine decay ends.", at_least(0));
+  visitor.key("warmup_steps", &sft.warmup_steps, "Steps in which the learning rate rises from 0.", at_least(0));
+  visitor.key("weight_decay", &sft.weight_decay, "Decoupled weight decay.", at_least(0));
+  visitor.key("beta1", &sft.beta1, "Decay of AdamW's first moment.", from_below(0, 1));
+  visitor.key("beta2", &sft.beta2, "Decay of AdamW's second moment.", from_below(0, 1));
+  visitor.key("clip_grad_norm", &sft.clip_grad_norm, "Largest norm of the gradient; 0: not clipped.", at_least(0));
+  visitor.key("prompt_loss_weight", &sft.prompt_loss_weight,
+              "Weight of the prompt's own tokens in the loss, against 1 for those of the answer.", from_to(0, 1));
+  visitor.key("eval_every", &sft.eval_every, "Steps between measurements of the held-out loss; 0: only at the end.",
+              at_least(0));
+}
+
+void describe(ConfigVisitor& visitor, EvalConfig& eval) {
+  visitor.key("rows_per_task", &eval.rows_per_task, "Held-out rows of each task; 0: all.", at_least(0));
+  visitor.key("n", &eval.n, "Responses to each row.", at_least(1));
+  visitor.key("temperature", &eval.temperature, "Sampling temperature; 0: the most probable token.", at_least(0));
+  visitor.key("top_p", &eval.top_p, "Keep the smallest set of tokens with this probability mass; 1: all.",
+              above_to(0, 1));
+  visitor.key("top_k", &eval.top_k, "Keep this many most probable tokens; 0: all.", at_least(0));
+  visitor.key("max_response_tokens", &eval.max_response_tokens, "A response ends after this many tokens.", at_least(1));
+  visitor.key("every", &eval.every, "Training steps between evaluations; 0: none during training.", at_least(0));
+  visitor.key("seed", &eval.seed, "Seed of the sampling noise and of the choice of rows.", at_least(0));
+}
+
+void describe(ConfigVisitor& visitor, CheckpointConfig& checkpoint) {
+  visitor.key("every", &checkpoint.every, "Training steps between checkpoints; 0: only at the end.", at_least(0));
+  visitor.key("keep", &checkpoint.keep, "Newest checkpoints that are kept.", at_least(1));
+}
+
+void describe(ConfigVisitor& visitor, ReportConfig& report) {
+  visitor.key("html", &report.html, "Write report.html into the run's folder.");
+  visitor.key("samples_per_step", &report.samples_per_step, "Sample responses of each step kept for the report.",
+              at_least(0));
+}
+
+void describe(ConfigVisitor& visitor, ParallelConfig& parallel) {
+  visitor.key("replicate", &parallel.replicate, "Copies of the sharded model.", at_least(1));
+  visitor.key("shard", &parallel.shard, "Ranks among which weights, gradients and moments are split.", at_least(1));
+  visitor.key("context", &parallel.context, "Ranks among which the tokens of a long prompt are split.", at_least(1));
+  visitor.key("expert", &parallel.expert, "Ranks among which the experts of a layer are spread.", at_least(1));
+}
+
+void describe(ConfigVisitor& visitor, Config& config) {
+  table(visitor, "run", "The run itself.", config.run);
+  table(visitor, "plugins", "Where plugins are found.", config.plugins);
+  table(visitor, "model", "The model that is trained or measured.", config.model);
+  table(visitor, "data", "Rows of prompts.", config.data);
+  table(visitor, "rollout", "How responses are generated for training.", config.rollout);
+  table(visitor, "rewards", "How responses are scored.", config.rewards);
+  table(visitor, "train", "GRPO.", config.train);
+  table(visitor, "sft", "Supervised training on gold answers (`golong sft`).", config.sft);
+  table(visitor, "eval", "Measuring a model on held-out rows (`golong eval`).", config.eval);
+  table(visitor, "checkpoint", "Saving a training run.", config.checkpoint);
+  table(visitor, "report", "What a run writes for people.", config.report);
+  table(visitor, "parallel",
+        "Ranks of a distributed run; their product is the number of ranks. Training is for one rank so far and refuses "
+        "more.",
+        config.parallel);
+}
+
+}  // namespace golong

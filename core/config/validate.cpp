@@ -1,0 +1,138 @@
+#include "core/config/validate.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "core/base/error.h"
+#include "core/base/nearest.h"
+#include "core/config/toml_text.h"
+
+namespace golong {
+namespace {
+
+void validate_train(const Config& config) {
+  const TrainConfig& train = config.train;
+  if (train.mini_batch_prompts > 0 && train.prompts_per_step % train.mini_batch_prompts != 0) {
+    fail(name_of(config, "train.mini_batch_prompts"), ": expected a number that divides train.prompts_per_step (",
+         train.prompts_per_step, "), or 0 for all of them; found ", train.mini_batch_prompts);
+  }
+  if (train.dual_clip != 0 && train.dual_clip <= 1) {
+    fail(name_of(config, "train.dual_clip"), ": expected a number above 1, or 0 for none; found ",
+         toml_number(train.dual_clip));
+  }
+  if (train.generation_prompts <
+      (train.prompts_per_step + train.max_generation_batches - 1) / train.max_generation_batches) {
+    fail(name_of(config, "train.generation_prompts"), ": ", train.generation_prompts, " prompts drawn at most ",
+         train.max_generation_batches, " times (train.max_generation_batches) can never fill a step of ",
+         train.prompts_per_step, " (train.prompts_per_step)");
+  }
+  const RolloutCorrectionConfig& correction = train.rollout_correction;
+  if (correction.lower > correction.upper) {
+    fail(name_of(config, "train.rollout_correction.lower"), ": expected at most train.rollout_correction.upper (",
+         toml_number(correction.upper), "), found ", toml_number(correction.lower));
+  }
+}
+
+void check_files(const Config& config, const std::string& key, const std::vector<std::string>& files) {
+  for (const std::string& file : files) {
+    std::error_code error;
+    if (!std::filesystem::is_regular_file(file, error)) {
+      fail(name_of(config, key), ": there is no file ", file, " (paths are relative to the working directory)");
+    }
+  }
+}
+
+void need_files(const Config& config, const std::string& key, const std::vector<std::string>& files) {
+  if (files.empty()) {
+    fail(name_of(config, key), ": expected at least one JSONL file; set it in the config or with --set ", key,
+         "=rows.jsonl");
+  }
+  check_files(config, key, files);
+}
+
+std::vector<std::string> ids(const plugin::Registry& registry, plugin::Kind kind) {
+  std::vector<std::string> found;
+  for (const plugin::Plugin& plugin : registry.plugins()) {
+    if (plugin.kind == kind) found.push_back(plugin.id);
+  }
+  return found;
+}
+
+// `key` holds or is the id of a plugin.
+void check_id(const Config& config, const plugin::Registry& registry, plugin::Kind kind, const std::string& key,
+              const std::string& id) {
+  if (registry.has(kind, id)) return;
+  const std::vector<std::string> candidates = ids(registry, kind);
+  const std::string hint = did_you_mean(id, candidates);
+  fail(name_of(config, key), ": there is no ", plugin::name(kind), " plugin \"", id, "\"",
+       hint.empty() ? "; `golong plugin list` shows those that were found" : hint);
+}
+
+void check_tables(const Config& config, const plugin::Registry& registry, plugin::Kind kind,
+                  const PluginSettings& tables) {
+  for (const auto& [id, settings] : tables) {
+    check_id(config, registry, kind, plugin::plural(kind) + ("." + toml_key(id)), id);
+    plugin::check_settings(registry.find(kind, id), settings);
+  }
+}
+
+}  // namespace
+
+void validate(const Config& config) {
+  validate_train(config);
+  if (config.sft.min_learning_rate > config.sft.learning_rate) {
+    fail(name_of(config, "sft.min_learning_rate"), ": expected at most sft.learning_rate (",
+         toml_number(config.sft.learning_rate), "), found ", toml_number(config.sft.min_learning_rate));
+  }
+  const auto& weights = config.data.task_weights;
+  if (!weights.empty() && std::all_of(weights.begin(), weights.end(), [](const auto& w) { return w.second == 0; })) {
+    fail(name_of(config, "data.task_weights"), ": all weights are 0, so no prompt could be drawn");
+  }
+}
+
+void check_purpose(const Config& config, Purpose purpose) {
+  std::error_code error;
+  if (config.model.path.empty()) {
+    fail(name_of(config, "model.path"),
+         ": expected a Hugging Face folder; set it in the config or with --set "
+         "model.path=FOLDER");
+  }
+  if (!std::filesystem::is_directory(config.model.path, error)) {
+    fail(name_of(config, "model.path"), ": there is no folder ", config.model.path,
+         " (paths are relative to the working directory)");
+  }
+  if (purpose != Purpose::eval) need_files(config, "data.train", config.data.train);
+  if (purpose == Purpose::eval || config.eval.every > 0) need_files(config, "data.eval", config.data.eval);
+  check_files(config, "data.eval", config.data.eval);
+  const ParallelConfig& parallel = config.parallel;
+  for (auto [key, ranks] : {std::pair{"parallel.replicate", parallel.replicate},
+                            {"parallel.shard", parallel.shard},
+                            {"parallel.context", parallel.context},
+                            {"parallel.expert", parallel.expert}}) {
+    if (ranks != 1) {
+      fail(name_of(config, key), ": this version runs on one rank; expected 1, found ", ranks,
+           ". Runs of several ranks are on the roadmap (docs/dev/roadmap.md)");
+    }
+  }
+}
+
+void check_plugins(const Config& config, const plugin::Registry& registry) {
+  using plugin::Kind;
+  check_tables(config, registry, Kind::task, config.task_settings);
+  check_tables(config, registry, Kind::reward, config.reward_settings);
+  check_tables(config, registry, Kind::normalizer, config.normalizer_settings);
+  check_id(config, registry, Kind::normalizer, "train.normalizer", config.train.normalizer);
+  for (const auto& [source, route] : config.routes) {
+    const std::string name = "routes." + toml_key(source);
+    if (!route.task.empty()) check_id(config, registry, Kind::task, name + ".task", route.task);
+    if (!route.reward.empty()) check_id(config, registry, Kind::reward, name + ".reward", route.reward);
+  }
+  for (const auto& [task, reward] : config.task_rewards) {
+    check_id(config, registry, Kind::reward, "tasks." + toml_key(task) + ".reward", reward);
+  }
+  for (const auto& [task, weight] : config.data.task_weights) {
+    check_id(config, registry, Kind::task, "data.task_weights." + toml_key(task), task);
+  }
+}
+
+}  // namespace golong
