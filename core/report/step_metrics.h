@@ -23,9 +23,9 @@ struct ResponseColumn {
   int32_t outcome = 0;     // golong_outcome: 0 scored, 1 timeout, 2 error, 3 unscorable
 };
 
-// What was generated in a step, before filtering: reward/mean, reward/task/<task>, reward/solved (groups whose rewards
-// are all at least 1), rollout/response_length/{mean,max}, rollout/truncated, outcome/<task>/<outcome> (counts, zeros
-// left out but for scored), outcome/not_scored (share).
+// What was generated in a step, before filtering: reward/mean, reward/task/<task>, rollout/response_length/{mean,max},
+// rollout/truncated (share), outcome/<task>/<outcome> (counts; zeros stand there for "scored" only), outcome/not_scored
+// (share).
 Metrics generation_metrics(const std::vector<GroupColumn>& groups, const std::vector<ResponseColumn>& responses);
 
 // What is trained on, paper E.4: task_metrics/<task>/..., reward_mode/<norm_key>/..., critic/{score,rewards}/std, and

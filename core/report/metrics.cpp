@@ -1,0 +1,69 @@
+#include "core/report/metrics.h"
+
+#include <algorithm>
+#include <array>
+#include <boost/json.hpp>
+#include <charconv>
+#include <cmath>
+#include <limits>
+
+#include "core/base/error.h"
+
+namespace golong {
+
+namespace json = boost::json;
+
+namespace {
+
+// The shortest decimal text that reads back as the same number; JSON knows no NaN and no infinity.
+std::string number(double value) {
+  if (!std::isfinite(value)) return "null";
+  std::array<char, 32> buffer{};
+  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr;
+  return {buffer.data(), end};
+}
+
+}  // namespace
+
+std::string metric_part(std::string_view name) {
+  std::string part(name);
+  std::replace(part.begin(), part.end(), ' ', '_');
+  std::replace(part.begin(), part.end(), '.', '-');
+  return part;
+}
+
+MetricsWriter::MetricsWriter(const std::filesystem::path& path, std::optional<int64_t> resumed_step)
+    : file_(path, resumed_step) {}
+
+void MetricsWriter::write(int64_t step, const Metrics& metrics) {
+  if (file_.last_step() && step <= *file_.last_step()) {
+    fail("metrics of step ", step, " cannot be written after those of step ", *file_.last_step());
+  }
+  std::string line = "{\"step\": " + std::to_string(step);
+  for (const auto& [name, value] : metrics) {
+    line += ", " + json::serialize(json::string(name)) + ": " + number(value);
+  }
+  file_.append(step, line + "}");
+}
+
+std::vector<MetricsRow> read_metrics(const std::filesystem::path& path) {
+  std::vector<MetricsRow> rows;
+  read_step_file(path, [&](int64_t step, std::string_view line, size_t line_number) {
+    if (!rows.empty() && rows.back().step == step)
+      fail(path.string(), ":", line_number, ": step ", step, " stands twice");
+    MetricsRow& row = rows.emplace_back();
+    row.step = step;
+    const json::value value = json::parse(json::string_view(line.data(), line.size()));
+    for (const auto& [key, item] : value.get_object()) {
+      if (key == "step") continue;
+      if (!item.is_number() && !item.is_null()) {
+        fail(path.string(), ":", line_number, ": \"", std::string_view(key), "\" is no number");
+      }
+      row.values[std::string(key)] =
+          item.is_null() ? std::numeric_limits<double>::quiet_NaN() : item.to_number<double>();
+    }
+  });
+  return rows;
+}
+
+}  // namespace golong
