@@ -19,8 +19,9 @@ constexpr uint64_t random_key(std::initializer_list<uint64_t> counters) {
 // The number of a key at an index: 64 uniform bits.
 constexpr uint64_t random_bits(uint64_t key, uint64_t index) { return mix64(key ^ mix64(index + 0x2545f4914f6cdd1dull)); }
 
-// Uniform in the open interval (0, 1), 53 bits.
-constexpr double uniform(uint64_t bits) { return (static_cast<double>(bits >> 11) + 0.5) * 0x1.0p-53; }
+// Uniform in the open interval (0, 1), 52 bits: with 53 the largest would round to 1, whose logarithm's logarithm is
+// infinite.
+constexpr double uniform(uint64_t bits) { return (static_cast<double>(bits >> 12) + 0.5) * 0x1.0p-52; }
 
 // A sequence of numbers from one key, for shuffles and choices.
 class RandomSequence {

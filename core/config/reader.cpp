@@ -60,9 +60,9 @@ std::optional<toml::table> parse_assignment(const std::string& key, const std::s
 std::string dotted_path(const toml::table& table) {
   std::string path;
   for (const toml::table* level = &table; level && level->size() == 1;) {
-    const auto& [key, node] = *level->begin();
-    path = join(path, toml_key(key.str()));
-    level = node.as_table();
+    const auto entry = level->begin();
+    path = join(path, toml_key(entry->first.str()));
+    level = entry->second.as_table();
   }
   return path;
 }
@@ -277,12 +277,13 @@ void ConfigReader::unknown_key(const toml::key& key, const std::string& parent) 
   };
   for (const auto& [full, field] : fields_) consider(full);
   for (const std::string& full : tables_) consider(full);
-  if (parent.empty()) siblings.insert(siblings.end(), {"routes", "tasks", "normalizers", "extends"});
+  if (parent.empty()) siblings.insert(siblings.end(), {"routes", "tasks", "normalizers"});
+  if (parent.empty() && source_ != override_source) siblings.push_back("extends");
   std::string suggestion = nearest(word, siblings);
   if (!suggestion.empty()) {
     suggestion = join(parent, suggestion);
-  } else if (!elsewhere.empty()) {
-    suggestion = elsewhere.front();
+  } else {
+    for (const std::string& full : elsewhere) suggestion += (suggestion.empty() ? "" : " or ") + full;
   }
   fail(where(key.source()), ": unknown key ", join(parent, toml_key(word)),
        suggestion.empty() ? "" : "; did you mean " + suggestion + "?");

@@ -81,7 +81,7 @@ void describe(ConfigVisitor& visitor, DataConfig& data) {
               "Rows whose prompt has more tokens are left out, counted and reported.", at_least(1));
   visitor.key("shuffle", &data.shuffle, "Shuffle the rows of each epoch, keyed by train.seed.");
   visitor.key("task_weights", &data.task_weights,
-              "Relative share of the prompts for each task id, e.g. { graded_ranking = 2.0 }; empty: as in the data.",
+              "Relative share of the prompts for each task id, e.g. `{ graded_ranking = 2.0 }`; empty: as in the data.",
               at_least(0));
   visitor.key("cache", &data.cache, "Folder for token counts of prompts.");
 }
@@ -107,7 +107,7 @@ void describe(ConfigVisitor& visitor, RewardsConfig& rewards) {
       "mode", &rewards.mode,
       "Default of every reward's parameter `mode`: as the published code computes it, or with its quirks mended.",
       one_of({"released", "strict"}));
-  visitor.key("gate", &rewards.gate, "A response without exactly one </think> scores 0.");
+  visitor.key("gate", &rewards.gate, "A response without exactly one `</think>` scores 0.");
   visitor.key("deadline_seconds", &rewards.deadline_seconds,
               "Time for one response, counted from when its scoring starts.", above_to(0, 86400));
   visitor.key("threads", &rewards.threads, "Scoring threads; 0: all cores.", from_to(0, 4096));
@@ -121,7 +121,7 @@ void describe(ConfigVisitor& visitor, RewardsConfig& rewards) {
 void describe(ConfigVisitor& visitor, RolloutCorrectionConfig& correction) {
   visitor.key("mode", &correction.mode,
               "Weight each token by its probability under the trainer over that under the rollout, weights outside "
-              "[lower, upper] becoming 0; or not at all.",
+              "`[lower, upper]` becoming 0; or not at all.",
               one_of({"none", "clip"}));
   visitor.key("upper", &correction.upper, "Largest weight that counts.", above(0));
   visitor.key("lower", &correction.lower, "Smallest weight that counts.", at_least(0));
