@@ -13,13 +13,14 @@
 namespace golong {
 
 struct Row {
-  std::string id;                  // column `id`, else "" (then the line number names it)
+  std::string id;  // column `id`, else "" (then the line number names it)
   std::string data_source;
   std::string ability;
-  std::string reward_mode;         // extra_info.reward_mode
-  std::string question;            // extra_info.question
-  std::string extra_info;          // JSON
-  std::vector<Message> prompt;     // may be empty for rows that are only scored
+  std::string reward_mode;      // extra_info.reward_mode
+  std::string norm_mode;        // a top-level column reward_mode: the norm_key as it stands (paper A.6)
+  std::string question;         // extra_info.question
+  std::string extra_info;       // JSON
+  std::vector<Message> prompt;  // may be empty for rows that are only scored
   Gold gold;
   std::vector<std::string> responses;  // column `response`: a string or a list, for `golong score`
   bool response_is_list = false;
@@ -40,6 +41,7 @@ class Router {
  public:
   Router(const Config& config, std::shared_ptr<const plugin::Registry> registry);
   Route route(const Row& row) const;
+
  private:
   const Config config_;
   std::shared_ptr<const plugin::Registry> registry_;

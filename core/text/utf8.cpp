@@ -1,0 +1,43 @@
+#include "core/text/utf8.h"
+
+#include <unicode/utf8.h>
+
+#include <cstdint>
+
+namespace golong {
+namespace {
+
+// Calls visit(start, end, valid) for each character, or part of one, in order.
+template <class Visit>
+void for_each_character(std::string_view text, const Visit& visit) {
+  const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
+  const auto size = static_cast<int64_t>(text.size());
+  for (int64_t i = 0; i < size;) {
+    const int64_t start = i;
+    UChar32 point;
+    U8_NEXT(bytes, i, size, point);
+    visit(static_cast<size_t>(start), static_cast<size_t>(i), point >= 0);
+  }
+}
+
+}  // namespace
+
+bool is_valid_utf8(std::string_view text) {
+  bool all = true;
+  for_each_character(text, [&](size_t, size_t, bool valid) { all = all && valid; });
+  return all;
+}
+
+std::string to_valid_utf8(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for_each_character(text, [&](size_t start, size_t end, bool valid) {
+    if (valid)
+      out.append(text.substr(start, end - start));
+    else
+      out += "\xef\xbf\xbd";
+  });
+  return out;
+}
+
+}  // namespace golong
