@@ -46,6 +46,7 @@ void add_export_command(CLI::App& app);
 void add_logprobs_command(CLI::App& app);
 void add_make_model_command(CLI::App& app);
 void add_plugin_command(CLI::App& app);
+void add_report_command(CLI::App& app);
 void add_score_command(CLI::App& app);
 void add_sft_command(CLI::App& app);
 void add_tokenize_command(CLI::App& app);
