@@ -1,0 +1,15 @@
+// Questions of the task exhaustive_retrieval from a real document; README.md describes them.
+#pragma once
+#include <vector>
+
+#include "plugins/common/documents.h"
+
+namespace golong::exhaustive_retrieval {
+
+// 0: the document does not suit, 1: it suits well.
+double suits(const documents::Document& document);
+
+// Up to request.max_questions questions, each of which was checked against its context.
+std::vector<documents::Question> generate(const documents::Document& document, const documents::Request& request);
+
+}  // namespace golong::exhaustive_retrieval

@@ -1,0 +1,463 @@
+#!/usr/bin/env python3
+"""Fetches real documents from Debian 12 packages and writes them as JSONL, for `golong data make`.
+
+    tools/fetch_documents.py --cache .cache/documents --output .cache/documents/documents.jsonl
+
+Nothing is installed and no root is needed: packages come by `apt-get download` and are unpacked into the cache folder;
+package stanzas and descriptions come from apt's own indexes, refreshed into the cache folder. A second run downloads
+nothing twice. Which packages, stanzas and pages are taken depends on names only, so that the same Debian release gives
+the same documents.
+
+One line of the output is one document: {id, title, kind, language, text, source, version, licence}. Kinds:
+  packages      stanzas of the package index (Package, Version, Section, Installed-Size, Description)
+  description   one package's description: its first line says in short what the rest says at length
+  changelog     debian/changelog, newest entry first; e-mail addresses are removed
+  manual        a manual page as plain text: headings in capitals, "tag", then its indented text
+  book          chapters and sections: "# heading" lines and paragraphs; verses as "Ge1:1 text" lines
+"""
+
+import argparse
+import gzip
+import hashlib
+import html.parser
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+APT_CONF = """#clear Acquire::Languages;
+Acquire::Languages {{ "en"; "zh_CN"; }};
+Acquire::GzipIndexes "false";
+Dir::State::lists "{cache}/lists";
+Dir::Cache "{cache}/apt";
+"""
+
+BOOKS = ["debian-handbook", "debian-policy", "developers-reference", "bible-kjv-text", "bible-kjv"]
+# Programs whose manual pages and changelogs people know; more packages with changelogs are added by hash.
+MANUALS = """coreutils findutils grep sed tar gzip bzip2 xz-utils diffutils util-linux procps psmisc file less gawk mawk bc
+ dc make patch cpio rsync wget curl openssh-client dpkg dpkg-dev apt debianutils devscripts debhelper lintian quilt
+ dosfstools e2fsprogs mount iproute2 iputils-ping traceroute netcat-openbsd tcpdump strace ltrace lsof htop screen tmux
+ tree zip unzip p7zip-full jq ed nano bsdextrautils moreutils parallel time bash dash ncal bsdmainutils cron at
+ logrotate rsyslog sysstat hdparm smartmontools parted fdisk mdadm lvm2 cryptsetup-bin gnupg gpgv openssl ca-certificates
+ exiftool imagemagick-6-common ghostscript poppler-utils qpdf pandoc aspell hunspell man-db groff-base texinfo info
+ manpages manpages-zh manpages-posix git-man mercurial-common subversion cvs rcs bison flex m4 autoconf automake
+ libtool-bin pkgconf gettext gettext-base intltool desktop-file-utils shared-mime-info xdg-utils x11-utils x11-apps
+ sox ffmpeg mplayer alsa-utils pulseaudio-utils cdparanoia vorbis-tools flac lame mutt msmtp fetchmail procmail
+ lynx w3m links elinks nmap whois dnsutils bind9-dnsutils bind9-host rename fdupes stow debconf adduser passwd sudo
+ login libc-bin apt-utils aptitude tasksel popularity-contest reportbug""".split()
+HASHED_PACKAGES = 260      # small packages whose changelogs and manual pages are taken, chosen by the hash of their name
+STANZAS = 9000             # stanzas of the package index
+STANZAS_PER_DOCUMENT = 20
+DESCRIPTIONS = 7000
+
+
+def rank(text):
+    """A number that depends on the text only: what decides which names are taken."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+
+
+# ------------------------------------------------------------------------------------------------------------- apt
+
+class Apt:
+    def __init__(self, cache):
+        self.cache = cache.resolve()
+        self.conf = self.cache / "apt.conf"
+        for folder in ("lists/partial", "apt/archives/partial", "packages", "unpacked"):
+            (self.cache / folder).mkdir(parents=True, exist_ok=True)
+        self.conf.write_text(APT_CONF.format(cache=self.cache))
+
+    def run(self, *command, **options):
+        return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, **options).stdout
+
+    def refresh(self):
+        if not any(self.cache.glob("lists/*Translation-en*")):
+            self.run("apt-get", "-c", str(self.conf), "-q", "update")
+
+    def index(self):
+        """name -> fields of the newest version in the Debian archive's index."""
+        stanzas = {}
+        targets = self.run("apt-get", "-c", str(self.conf), "indextargets", "--format", "$(FILENAME)|$(CREATED_BY)|$(SITE)")
+        for line in targets.splitlines():
+            name, kind, site = line.split("|")
+            if kind == "Packages" and "debian.org" in site and os.path.exists(name):
+                text = self.run("/usr/lib/apt/apt-helper", "cat-file", name)
+                for block in text.split("\n\n"):
+                    fields = dict(re.findall(r"^([A-Za-z0-9-]+): (.*)$", block, re.M))
+                    if "Package" in fields:
+                        stanzas[fields["Package"]] = fields
+        return stanzas
+
+    def descriptions(self, language):
+        """name -> (short, long text) from the Translation index."""
+        found = {}
+        for path in sorted(self.cache.glob(f"lists/*Translation-{language.replace('_', '%5f')}")):
+            for block in path.read_text(encoding="utf-8").split("\n\n"):
+                head = re.match(rf"Package: (\S+)\nDescription-md5: \S+\nDescription-{language}: (.*)\n((?: .*\n?)*)", block)
+                if head:
+                    found[head[1]] = (head[2].strip(), head[3].rstrip("\n"))
+        return found
+
+    def unpack(self, package, index):
+        """Folder with the package's files; downloads it once."""
+        target = self.cache / "unpacked" / package
+        if target.exists():
+            return target
+        archives = list(self.cache.glob(f"packages/{package}_*.deb"))
+        if not archives:
+            self.run("apt-get", "-c", str(self.conf), "-q", "download", package, cwd=self.cache / "packages",
+                     stderr=subprocess.DEVNULL)
+            archives = list(self.cache.glob(f"packages/{package}_*.deb"))
+        temporary = target.with_name(target.name + ".partial")
+        self.run("dpkg-deb", "-x", str(archives[0]), str(temporary))
+        temporary.rename(target)
+        return target
+
+
+def licence_of(folder, package):
+    """Short licence names from debian/copyright: of a machine-readable one the names, else what its text mentions."""
+    path = folder / "usr/share/doc" / package / "copyright"
+    if not path.is_file():
+        return "see debian/copyright"
+    text = path.read_text(encoding="utf-8", errors="replace")
+    names = re.findall(r"^License:\s*(\S.*)$", text, re.M)
+    if not names:
+        known = [("GPL-3", r"GPL-3|General Public License.{0,80}version 3"), ("GPL-2+", r"/GPL-2|version 2.{0,40}or"),
+                 ("GPL", r"/GPL\b|GNU General Public"), ("LGPL", r"LGPL|Lesser General"), ("GFDL", r"Free Documentation"),
+                 ("BSD", r"\bBSD\b|Redistribution and use in source"), ("Apache-2.0", r"Apache-2"), ("Artistic", "Artistic"),
+                 ("MIT", r"\bMIT\b|Permission is hereby granted"), ("public domain", r"public domain")]
+        names = [name for name, pattern in known if re.search(pattern, text, re.I | re.S)][:2]
+    unique = list(dict.fromkeys(name.strip() for name in names))
+    return ", ".join(unique[:3]) or "see debian/copyright"
+
+
+def read_maybe_gzip(path):
+    data = path.read_bytes()
+    if path.suffix == ".gz":
+        data = gzip.decompress(data)
+    return data.decode("utf-8", errors="strict")
+
+
+# ---------------------------------------------------------------------------------------------------------- kinds
+
+def package_documents(index, chinese):
+    """Slices of the package index, in English and with Chinese short descriptions."""
+    def stanza(fields, short, key):
+        return "\n".join([f"Package: {fields['Package']}", f"Version: {fields['Version']}",
+                          f"Section: {fields['Section']}", f"Installed-Size: {fields.get('Installed-Size', '0')}",
+                          f"{key}: {short}"])
+
+    def plain(fields):
+        return (len(fields["Package"]) <= 18 and len(fields["Version"]) <= 14 and "Section" in fields
+                and "Installed-Size" in fields and "/" not in fields["Section"])
+
+    english = [n for n, f in index.items() if plain(f) and 12 <= len(f.get("Description", "")) <= 48]
+    english = sorted(english, key=rank)[:STANZAS]
+    yield from sliced([stanza(index[n], index[n]["Description"], "Description") for n in english], "English", "en")
+    names = [n for n in chinese if n in index and plain(index[n]) and 4 <= len(chinese[n][0]) <= 30]
+    names.sort(key=rank)
+    yield from sliced([stanza(index[n], chinese[n][0], "Description-zh_CN") for n in names], "Chinese", "zh")
+
+
+def sliced(stanzas, language, tag):
+    for number, start in enumerate(range(0, len(stanzas), STANZAS_PER_DOCUMENT)):
+        part = sorted(stanzas[start:start + STANZAS_PER_DOCUMENT])
+        if len(part) >= 8:
+            yield dict(id=f"packages-{tag}-{number}", title=f"Package index, slice {number}", kind="packages",
+                       language=language, text="\n\n".join(part), source="Debian package index", version="12",
+                       licence="debian/control of each package")
+
+
+def description_documents(index, english, chinese):
+    def tidy(text):
+        lines = ["" if line.strip() == "." else line[1:] for line in text.split("\n")]
+        paragraphs = "\n".join(lines).split("\n\n")
+        return "\n\n".join(re.sub(r"(?<=[^\n])\n(?=[^\s*•-])", " ", p).strip() for p in paragraphs if p.strip())
+
+    def documents(found, language, tag, low, high, limit):
+        seen = set()
+        for name in sorted(found, key=rank):
+            short, text = found[name][0], tidy(found[name][1])
+            if name not in index or not low <= len(text) <= high or len(short) < 6 or text in seen:
+                continue
+            seen.add(text)
+            limit -= 1
+            if limit < 0:
+                return
+            yield dict(id=f"description-{tag}-{name}", title=name, kind="description", language=language,
+                       text=f"{short}\n\n{text}", source=index[name].get("Source", name).split()[0],
+                       version=index[name]["Version"], licence="debian/control of the package")
+
+    yield from documents(english, "English", "en", 120, 700, DESCRIPTIONS)
+    yield from documents(chinese, "Chinese", "zh", 30, 330, DESCRIPTIONS)
+
+
+def changelog_document(folder, package, index):
+    base = folder / "usr/share/doc" / package
+    for name in ("changelog.Debian.gz", "changelog.gz"):
+        path = base / name
+        if not path.is_file() or path.is_symlink():
+            continue
+        try:
+            text = read_maybe_gzip(path)
+        except (UnicodeDecodeError, OSError):
+            continue
+        if not re.match(r"\S+ \(\S+\) ", text):
+            continue
+        text = re.sub(r" <[^<>\s]+@[^<>\s]+>", "", text)
+        text = re.sub(r"[\w.+-]+@[\w-]+\.[\w.-]+", "", text)
+        entries = re.split(r"\n(?=\S+ \(\S+\) )", text)
+        text = "\n".join(entries[:60]).rstrip()
+        if len(entries) >= 4:
+            yield dict(id=f"changelog-{package}", title=package, kind="changelog", language="English", text=text,
+                       source=package, version=index[package]["Version"], licence=licence_of(folder, package))
+        return
+
+
+ESCAPES = [(r"\\f\[[^\]]*\]|\\f\(..|\\f.|\\s[+-]?\d+|\\[&,/%:|^]|\\k.|\\m\[[^\]]*\]", ""), (r"\\\(aq|\\\[aq\]", "'"),
+           (r"\\\((?:lq|rq)|\\\[(?:lq|rq)\]|\\\*\((?:lq|rq|L\"|R\")|\\\(dq|\\\[dq\]", '"'),
+           (r"\\\((?:oq|cq)|\\\[(?:oq|cq)\]|\\`|\\'", "'"), (r"\\\((?:en|em|hy|mi)|\\\[(?:en|em)\]|\\-", "-"),
+           (r"\\\(bu|\\\[bu\]", "*"), (r"\\\(co|\\\[co\]", "(c)"), (r"\\\(ha|\\\[ha\]", "^"), (r"\\\(ti|\\\[ti\]", "~"),
+           (r"\\[~ 0]", " "), (r"\\[eE]|\\\(rs|\\\[rs\]", "\\\\"), (r'\\".*$', "")]
+FONT_MACROS = {".B", ".I", ".BR", ".RB", ".IR", ".RI", ".BI", ".IB", ".SM", ".SB"}
+
+
+def unescape(text):
+    for pattern, replacement in ESCAPES:
+        text = re.sub(pattern, replacement, text)
+    return text
+
+
+def arguments(line, joined):
+    words = re.findall(r'"((?:[^"]|"")*)"|((?:\\.|\S)+)', line)
+    return joined.join((a or b).replace('""', '"') for a, b in words)
+
+
+class Manual:
+    """The man macros as plain text; pages that need more (mdoc, tables, conditions) give None."""
+
+    def __init__(self):
+        self.out, self.paragraph, self.tag, self.wants_tag = [], [], None, False
+
+    def flush(self):
+        text = re.sub(r"\s+", " ", " ".join(self.paragraph)).strip()
+        self.paragraph = []
+        if self.tag is not None:
+            if text:
+                self.out.append(f"{self.tag}\n    {text}")
+            self.tag = None
+        elif text:
+            self.out.append(text)
+
+    def text(self, line):
+        if self.wants_tag:
+            self.tag, self.wants_tag = re.sub(r"\s+", " ", line).strip(), False
+        else:
+            self.paragraph.append(line)
+
+    def feed(self, line):
+        macro, _, rest = line.partition(" ")
+        if not line.startswith((".", "'")):
+            if line.strip():
+                self.text(unescape(line))
+            else:
+                self.flush()
+        elif macro in (".SH", ".SS"):
+            self.flush()
+            heading = unescape(arguments(rest, " ")).strip()
+            self.out.append(("" if macro == ".SS" else "") + heading.upper())
+        elif macro == ".TP":
+            self.flush()
+            self.wants_tag = True
+        elif macro == ".IP":
+            self.flush()
+            words = unescape(re.sub(r'^"([^"]*)".*|^(\S+).*', r"\1\2", rest)).strip()
+            self.tag = words if len(words) > 1 else None
+        elif macro in FONT_MACROS:
+            joined = "" if len(macro) == 3 and macro not in (".SM", ".SB") else " "
+            self.text(unescape(arguments(rest, joined)))
+        elif macro in (".PP", ".P", ".LP", ".br", ".sp", ".HP", ".RS", ".RE", ".TQ"):
+            self.flush()
+        elif macro in (".TS", ".EQ", ".de", ".Dd", ".so", ".ig"):
+            raise ValueError("needs groff")
+        return self
+
+    @staticmethod
+    def convert(source):
+        manual = Manual()
+        try:
+            for line in source.split("\n"):
+                if not line.startswith((r'.\"', r"'\"", r".\ ")):
+                    manual.feed(line)
+        except ValueError:
+            return None
+        manual.flush()
+        text = "\n\n".join(manual.out)
+        return None if "\\" in re.sub(r"\\\\|\\[nt0]", "", text) else text
+
+
+def manual_documents(folder, package, index, limit):
+    licence = licence_of(folder, package)
+    pages = sorted(folder.glob("usr/share/man/man[1578]/*.gz")) + sorted(folder.glob("usr/share/man/zh_CN/man[15678]/*.gz"))
+    for path in sorted(pages, key=lambda p: rank(p.name))[:limit]:
+        if path.is_symlink():
+            continue
+        try:
+            text = Manual.convert(read_maybe_gzip(path))
+        except (UnicodeDecodeError, OSError):
+            continue
+        if text is None or not 400 <= len(text):
+            continue
+        chinese = "zh_CN" in path.parts
+        if chinese and sum("\u4e00" <= c <= "\u9fff" for c in text) < 0.15 * len(text):
+            continue
+        name = path.name[:-3]
+        yield dict(id=f"manual-{'zh' if chinese else 'en'}-{name}", title=name, kind="manual",
+                   language="Chinese" if chinese else "English", text=text[:30000], source=package,
+                   version=index[package]["Version"], licence=licence)
+
+
+class Paragraphs(html.parser.HTMLParser):
+    """Headings and paragraphs of a handbook page."""
+    SKIP = {"pre", "table", "script", "style", "head"}
+
+    def __init__(self):
+        super().__init__()
+        self.blocks, self.current, self.skipped, self.depth = [], [], 0, []
+
+    def flush(self, heading=False):
+        text = re.sub(r"\s+", " ", "".join(self.current)).strip()
+        self.current = []
+        if text:
+            self.blocks.append(("# " if heading else "") + text)
+
+    def handle_starttag(self, tag, attrs):
+        kind = dict(attrs).get("class", "") or ""
+        if tag in ("img", "br", "hr", "meta", "link", "input", "col"):
+            return
+        hidden = tag in self.SKIP or "docnav" in kind or "toc" == kind or "sidebar" in kind
+        self.depth.append((tag, hidden))
+        self.skipped += hidden
+        if tag in ("p", "div", "li", "dt", "dd", "h1", "h2", "h3", "h4", "ul", "dl"):
+            self.flush()
+
+    def handle_endtag(self, tag):
+        if not any(t == tag for t, _ in self.depth):
+            return
+        if tag in ("p", "div", "li", "dt", "dd", "h1", "h2", "h3", "h4"):
+            self.flush(heading=tag in ("h1", "h2", "h3", "h4"))
+        while self.depth:
+            name, hidden = self.depth.pop()
+            self.skipped -= hidden
+            if name == tag:
+                break
+
+    def handle_data(self, data):
+        if not self.skipped:
+            self.current.append(data)
+
+
+def handbook_documents(folder, index):
+    licence = licence_of(folder, "debian-handbook")
+    for locale, language, tag in (("en-US", "English", "en"), ("zh-CN", "Chinese", "zh")):
+        for path in sorted((folder / "usr/share/doc/debian-handbook/html" / locale).glob("*.html")):
+            parser = Paragraphs()
+            parser.feed(path.read_text(encoding="utf-8"))
+            blocks = parser.blocks
+            if language == "Chinese":  # untranslated paragraphs stand among the translated ones
+                blocks = [b for b in blocks if sum("\u4e00" <= c <= "\u9fff" for c in b) > 0.2 * len(b)]
+            text = "\n\n".join(blocks)
+            if len(text) >= 600:
+                yield dict(id=f"handbook-{tag}-{path.stem}", title=blocks[0].lstrip("# "), kind="book",
+                           language=language, text=text, source="debian-handbook",
+                           version=index["debian-handbook"]["Version"], licence=licence)
+
+
+def plain_book(path, folder, package, index):
+    """Sphinx's text output: headings are underlined."""
+    lines = read_maybe_gzip(path).split("\n")
+    sections, title, body = [], package, []
+    for line, following in zip(lines, lines[1:] + [""]):
+        if following and re.fullmatch(r"[=*\-~^]{3,}", following) and len(following) >= len(line.strip()) > 2:
+            sections.append((title, body))
+            title, body = line.strip(), []
+        elif not re.fullmatch(r"[=*\-~^]{3,}", line):
+            body.append(line)
+    sections.append((title, body))
+    for number, (title, body) in enumerate(sections):
+        paragraphs = [re.sub(r"\s+", " ", p).strip() for p in "\n".join(body).split("\n\n")]
+        paragraphs = [p for p in paragraphs if len(p) > 30]
+        if sum(map(len, paragraphs)) >= 500:
+            yield dict(id=f"{package}-{number}", title=title, kind="book", language="English",
+                       text="\n\n".join([f"# {title}"] + paragraphs), source=package,
+                       version=index[package]["Version"], licence=licence_of(folder, package))
+
+
+BIBLE = [("Gen", 50), ("Exod", 40), ("Ruth", 4), ("1Sam", 31), ("Ps", 150), ("Prov", 31), ("Eccl", 12), ("Isa", 66),
+         ("Jonah", 4), ("Matt", 28), ("Mark", 16), ("Luke", 24), ("John", 21), ("Acts", 28), ("James", 5), ("Rev", 22)]
+
+
+def bible_documents(text_folder, program_folder, index):
+    program = program_folder / "usr/bin/bible"
+    for book, chapters in BIBLE:
+        for chapter in range(1, chapters + 1):
+            verses = subprocess.run([program, "-p", text_folder / "usr/lib", "-f", "-l2000", f"{book}{chapter}:1-200"],
+                                    check=True, stdout=subprocess.PIPE, text=True).stdout
+            lines = [line.strip() for line in verses.split("\n") if re.match(r"\s*\w+\d+:\d+ ", line)]
+            if len(lines) >= 5:
+                yield dict(id=f"bible-{book}-{chapter}", title=f"{book} {chapter}", kind="book", language="English",
+                           text="\n".join(lines), source="bible-kjv-text", version=index["bible-kjv-text"]["Version"],
+                           licence="public domain")
+
+
+# ----------------------------------------------------------------------------------------------------------- main
+
+def collect(apt):
+    apt.refresh()
+    index = apt.index()
+    english, chinese = apt.descriptions("en"), apt.descriptions("zh_CN")
+    yield from package_documents(index, chinese)
+    yield from description_documents(index, english, chinese)
+    handbook = apt.unpack("debian-handbook", index)
+    yield from handbook_documents(handbook, index)
+    policy = apt.unpack("debian-policy", index)
+    yield from plain_book(policy / "usr/share/doc/debian-policy/policy.txt.gz", policy, "debian-policy", index)
+    reference = apt.unpack("developers-reference", index)
+    yield from plain_book(reference / "usr/share/developers-reference/developers-reference.txt.gz", reference,
+                          "developers-reference", index)
+    yield from bible_documents(apt.unpack("bible-kjv-text", index), apt.unpack("bible-kjv", index), index)
+    small = [n for n, f in index.items() if 4000 <= int(f["Size"]) <= 40000 and "dbgsym" not in n]
+    names = [n for n in MANUALS if n in index] + sorted(small, key=rank)[:HASHED_PACKAGES]
+    for name in dict.fromkeys(names):
+        folder = apt.unpack(name, index)
+        yield from changelog_document(folder, name, index)
+        yield from manual_documents(folder, name, index, 1000 if name == "manpages-zh" else 40)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--cache", type=Path, default=Path(".cache/documents"))
+    parser.add_argument("--output", type=Path, default=Path(".cache/documents/documents.jsonl"))
+    options = parser.parse_args()
+    if not all(os.path.exists(p) for p in ("/usr/bin/apt-get", "/usr/bin/dpkg-deb")):
+        sys.exit("fetch_documents: needs apt-get and dpkg-deb, that is Debian 12 (other releases give other documents)")
+    counts, seen = {}, set()
+    options.cache.mkdir(parents=True, exist_ok=True)
+    temporary = options.output.with_name(options.output.name + ".partial")
+    temporary.parent.mkdir(parents=True, exist_ok=True)
+    with temporary.open("w", encoding="utf-8") as out:
+        for document in collect(Apt(options.cache)):
+            if document["id"] in seen:
+                continue
+            seen.add(document["id"])
+            out.write(json.dumps(document, ensure_ascii=False) + "\n")
+            key = (document["kind"], document["language"])
+            counts[key] = counts.get(key, 0) + 1
+    temporary.rename(options.output)
+    for (kind, language), count in sorted(counts.items()):
+        print(f"{count:6} {kind} ({language})")
+
+
+if __name__ == "__main__":
+    main()
