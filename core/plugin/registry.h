@@ -54,8 +54,9 @@ class Registry {
 };
 
 // Checks `settings` against the plugin's parameters: unknown name (with the nearest), type, range, choices. Returns the
-// values in the order of the descriptor's parameters, defaults filled in. An integer is accepted where a float is asked.
-// The returned text points into `settings` and the descriptor. Throws Error that starts with the setting's `where`.
+// values in the order of the descriptor's parameters, defaults filled in. An integer is accepted where a float is
+// asked. The returned text points into `settings` and the descriptor. Throws Error that starts with the setting's
+// `where`.
 std::vector<golong_value> check_settings(const Plugin& plugin, const Settings& settings);
 
 // One instance of a plugin; destroys it. Throws Error with the plugin's own message where it refuses.
