@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/report/markup.h"
 #include "core/report/run_data.h"
 
 namespace golong {
@@ -130,29 +131,6 @@ std::string embedded(const json::value& value) {
   return text;
 }
 
-std::string escaped(std::string_view text) {
-  std::string result;
-  for (char c : text) {
-    switch (c) {
-      case '<':
-        result += "&lt;";
-        break;
-      case '>':
-        result += "&gt;";
-        break;
-      case '&':
-        result += "&amp;";
-        break;
-      case '"':
-        result += "&quot;";
-        break;
-      default:
-        result += c;
-    }
-  }
-  return result;
-}
-
 }  // namespace
 
 void write_report(const std::filesystem::path& out, const std::vector<std::filesystem::path>& run_directories) {
@@ -174,7 +152,7 @@ void write_report(const std::filesystem::path& out, const std::vector<std::files
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
       "script-src 'unsafe-inline'; img-src data:\">\n<title>";
-  page += escaped(title);
+  page += escape_markup(title);
   page.append(" | golong</title>\n<style>").append(style).append("</style>\n</head>\n<body>\n<main></main>\n");
   page += "<noscript>The plots of this page are drawn by its script; the numbers are in metrics.jsonl.</noscript>\n";
   page += "<script type=\"application/json\" id=\"data\">";
