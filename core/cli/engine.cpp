@@ -21,6 +21,7 @@ std::vector<fs::path> candidates() {
   const fs::path program = fs::read_symlink("/proc/self/exe", error);
   if (!error) folders.push_back(program.parent_path().parent_path() / "lib");
   for (fs::path& folder : folders) folder = (folder / library).lexically_normal();
+  if (folders.size() == 2 && folders[0] == folders[1]) folders.pop_back();
   return folders;
 }
 

@@ -7,8 +7,10 @@
 #include <memory>
 #include <string>
 #include <typeinfo>
+#include <vector>
 
 #include "core/base/error.h"
+#include "core/base/nearest.h"
 #include "core/base/version.h"
 #include "core/cli/command.h"
 
@@ -28,16 +30,38 @@ std::string demangled(const std::type_info& type) {
   return status == 0 ? name.get() : type.name();
 }
 
-// A wrong command line: what is wrong and where help is, exit 2. --help and --version end here as well, with 0.
-int usage(const CLI::App& app, const CLI::ParseError& error) {
-  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app.exit(error);
-  const CLI::App* command = &app;
-  std::string name = "golong";
+// The command that the arguments led to, and its name as a user types it.
+const CLI::App* innermost(const CLI::App* command, std::string& name) {
   while (!command->get_subcommands().empty()) {
     command = command->get_subcommands().front();
     name += " " + command->get_name();
   }
-  std::fprintf(stderr, "golong: %s (see `%s --help`)\n", error.what(), name.c_str());
+  return command;
+}
+
+// What is wrong with the command line, with the nearest command or option.
+std::string complaint(const CLI::App& command, const CLI::ParseError& error) {
+  const std::vector<std::string> left = command.remaining();
+  if (left.empty()) return error.what();
+  std::vector<std::string> known;
+  if (left.front().starts_with("-")) {
+    for (const CLI::Option* option : command.get_options()) {
+      for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+    }
+    return "unknown option " + left.front() + did_you_mean(left.front().substr(0, left.front().find('=')), known);
+  }
+  const std::vector<const CLI::App*> commands = command.get_subcommands([](const CLI::App*) { return true; });
+  for (const CLI::App* subcommand : commands) known.push_back(subcommand->get_name());
+  if (known.empty()) return "unexpected argument " + left.front();
+  return "unknown command " + left.front() + did_you_mean(left.front(), known);
+}
+
+// A wrong command line: what is wrong and where help is, exit 2. --help and --version end here as well, with 0.
+int usage(const CLI::App& app, const CLI::ParseError& error) {
+  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app.exit(error);
+  std::string name = "golong";
+  const CLI::App* command = innermost(&app, name);
+  std::fprintf(stderr, "golong: %s (see `%s --help`)\n", complaint(*command, error).c_str(), name.c_str());
   return 2;
 }
 
@@ -46,6 +70,10 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", std::string("golong ") + version);
   app.require_subcommand(1);
   for (auto add : commands) add(app);
+  if (argc == 1) {
+    std::fputs(app.help().c_str(), stderr);
+    return 2;
+  }
   try {
     app.parse(argc, argv);  // runs the command's callback
     return 0;

@@ -1,0 +1,27 @@
+"""The program under test: build/bin/golong, or what the environment variable GOLONG names."""
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Golong:
+    def __init__(self, program):
+        self.program = str(program)
+
+    def __call__(self, *arguments, cwd=None, env=None, timeout=120):
+        """Runs the program to its end; returns status, stdout and stderr."""
+        environment = {**os.environ, "LC_ALL": "C.UTF-8", **(env or {})}
+        return subprocess.run([self.program, *map(str, arguments)], cwd=cwd, env=environment, capture_output=True,
+                              text=True, timeout=timeout, stdin=subprocess.DEVNULL)
+
+
+@pytest.fixture(scope="session")
+def golong():
+    program = Path(os.environ.get("GOLONG", ROOT / "build" / "bin" / "golong")).resolve()
+    if not program.exists():
+        pytest.fail(f"{program} is not there; build it with `make build`")
+    return Golong(program)

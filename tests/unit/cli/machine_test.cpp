@@ -1,0 +1,34 @@
+#include "core/cli/machine.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+namespace golong {
+namespace {
+
+TEST(Machine, ReadsMeminfo) {
+  const std::string text = "MemTotal:       24690332 kB\nMemFree:  12 kB\nMemAvailable:   22867080 kB\n";
+  EXPECT_EQ(meminfo_bytes(text, "MemTotal"), 24690332ull * 1024);
+  EXPECT_EQ(meminfo_bytes(text, "MemAvailable"), 22867080ull * 1024);
+  EXPECT_EQ(meminfo_bytes(text, "Swap"), 0u);
+  EXPECT_EQ(meminfo_bytes("", "MemTotal"), 0u);
+  EXPECT_EQ(meminfo_bytes("MemTotal:", "MemTotal"), 0u);
+}
+
+TEST(Machine, KnowsThisOne) {
+  const Machine machine = this_machine();
+  EXPECT_GE(machine.cores, 1u);
+  EXPECT_LE(machine.cores, std::thread::hardware_concurrency());
+  EXPECT_GT(machine.memory, 100'000'000u);
+  EXPECT_LE(machine.available, machine.memory);
+  EXPECT_NE(machine.system.find("Linux"), std::string::npos);
+}
+
+TEST(Machine, Bytes) {
+  EXPECT_EQ(format_bytes(0), "0.0 GB");
+  EXPECT_EQ(format_bytes(7'840'000'000), "7.8 GB");
+}
+
+}  // namespace
+}  // namespace golong
