@@ -1,0 +1,21 @@
+#include "golong/plugin.hpp"
+#include "plugins/common/item_reward.h"
+#include "plugins/rewards/em/exact_match.h"
+
+namespace {
+
+using namespace golong::sdk;
+
+// `mode` changes nothing here; it is accepted so that [rewards] mode may be set for all built-in rewards alike.
+struct ExactMatch : Reward {
+  double score(const Gold& gold, const Response& response, const Call&) const {
+    if (!gold.has_label()) throw Unscorable("the gold answer has no label (ground_truth.golden_label)");
+    return golong::plugins::exact_match(gold.label(), response.answer());
+  }
+};
+
+}  // namespace
+
+GOLONG_LIBRARY("em",
+               reward<ExactMatch>("em", "1.0.0", "1 when answer and label are the same text, whitespace around aside",
+                                  {golong::plugins::mode_param()}, thread_safe))

@@ -1,0 +1,19 @@
+#include "golong/plugin.hpp"
+#include "plugins/common/item_reward.h"
+#include "plugins/rewards/ndcg/ndcg.h"
+
+namespace {
+
+using namespace golong::sdk;
+namespace plugins = golong::plugins;
+
+double metric(const std::vector<std::string>& gold, const std::vector<std::string>& predicted, plugins::Mode) {
+  return plugins::ndcg_score(gold, predicted);
+}
+
+}  // namespace
+
+GOLONG_LIBRARY("ndcg",
+               reward<plugins::ItemReward<metric>>("ndcg", "1.0.0",
+                                                   "NDCG of the lines of the answer as a ranking of the gold items",
+                                                   {plugins::mode_param()}, thread_safe))
