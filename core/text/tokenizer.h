@@ -13,24 +13,28 @@ namespace golong {
 
 class Tokenizer {
  public:
-  // Reads `tokenizer.json` in `folder` (or the file itself) and `tokenizer_config.json` beside it where there is one.
-  // Throws Error that names the part of the file that is not supported.
+  // Reads `tokenizer.json` in `folder` (or the file itself). Its truncation and padding are not applied, and its
+  // post-processor is not needed (no special tokens are added). Throws Error that names the file and the part of it
+  // that is missing, wrong or not supported.
   static std::shared_ptr<const Tokenizer> load(const std::filesystem::path& folder);
 
   virtual ~Tokenizer() = default;
 
-  // Encodes as the PyPI package `tokenizers` does with add_special_tokens=False: added tokens in the text are recognised.
+  // Text that is no UTF-8 is encoded with U+FFFD in its place. The time is linear in the length of the text (in words
+  // of more than some bytes n log n).
+  // Encodes as the PyPI package `tokenizers` does with add_special_tokens=False: added tokens in the text are
+  // recognised.
   virtual std::vector<int32_t> encode(std::string_view text) const = 0;
 
   // Encodes text of a document or a user: no added token is recognised, so that it cannot speak for somebody else.
   virtual std::vector<int32_t> encode_plain(std::string_view text) const = 0;
 
-  // Decodes any ids; ids outside the vocabulary are an Error. Bytes that are no UTF-8 become U+FFFD.
+  // Decodes any ids; an id that no token has is an Error. Bytes that are no UTF-8 become U+FFFD.
   virtual std::string decode(std::span<const int32_t> ids, bool skip_special) const = 0;
 
-  virtual int32_t vocabulary_size() const = 0;                       // highest id + 1
+  virtual int32_t vocabulary_size() const = 0;                            // highest id + 1
   virtual std::optional<int32_t> find(std::string_view token) const = 0;  // id of a token by its content
-  virtual const std::string& fingerprint() const = 0;                // hash of the files, for caches and checkpoints
+  virtual const std::string& fingerprint() const = 0;  // hash of the files, for caches and checkpoints
 };
 
 }  // namespace golong

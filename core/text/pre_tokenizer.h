@@ -1,0 +1,42 @@
+// What happens to a text before byte-pair encoding, as a tokenizer.json describes it: Unicode normalisation, then the
+// cut into words. Thread-safe after loading.
+#pragma once
+#include <boost/json/value.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace golong {
+
+class Normalizer {
+ public:
+  // The value of "normalizer". Throws Error naming a type that is not supported.
+  explicit Normalizer(const boost::json::value& json);
+  std::string apply(std::string_view text) const;  // valid UTF-8
+
+ private:
+  std::vector<std::string> forms_;  // "NFC", ... in order
+};
+
+class PreTokenizer {
+ public:
+  // The value of "pre_tokenizer". Throws Error naming a type or an option that is not supported.
+  explicit PreTokenizer(const boost::json::value& json);
+  ~PreTokenizer();
+  PreTokenizer(PreTokenizer&& other) noexcept;
+
+  // Calls `visit` with each word of valid UTF-8, in order; the views end with the call.
+  void split(std::string_view text, const std::function<void(std::string_view)>& visit) const;
+
+ private:
+  struct Step;
+  void add(const boost::json::value& json);
+  void apply(size_t step, std::string_view text, const std::function<void(std::string_view)>& visit) const;
+
+  std::vector<std::unique_ptr<Step>> steps_;
+  bool has_byte_level_ = false;
+};
+
+}  // namespace golong
