@@ -13,8 +13,8 @@ struct Partial {
   at::Tensor lse;  // [B, H, Tq] float32, log of the sum of exp of the scaled scores
 };
 
-// One segment. q [B, H, Tq, D], k and v [B, Hkv, Tk, D], H a multiple of Hkv (grouped query). `causal`: query i sees keys
-// 0..i (aligned top-left, Tq <= Tk or Tq == Tk). Tq and Tk must not be 0. No autograd.
+// One segment. q [B, H, Tq, D], k and v [B, Hkv, Tk, D], H a multiple of Hkv (grouped query). `causal`: query i sees
+// keys 0..i (aligned top-left, Tq <= Tk or Tq == Tk). Tq and Tk must not be 0. No autograd.
 Partial attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, bool causal, double scale);
 
 // Joins partial results over different keys for the same queries.
@@ -22,9 +22,9 @@ Partial merge(const std::vector<Partial>& partials);
 
 // Lengths of one group in a packed sequence [prompt | response 1 | ... | response n].
 struct GroupLayout {
-  int64_t prompt = 0;               // tokens of the prompt, at least 1
-  std::vector<int64_t> responses;   // tokens of each response, 0 allowed
-  int64_t tokens() const;           // prompt + sum of responses
+  int64_t prompt = 0;              // tokens of the prompt, at least 1
+  std::vector<int64_t> responses;  // tokens of each response, 0 allowed
+  int64_t tokens() const;          // prompt + sum of responses
 };
 
 // Attention of packed groups with exact gradients (an autograd function of our own: backward of every segment uses the

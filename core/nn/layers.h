@@ -1,0 +1,33 @@
+// The layers of a transformer as free functions, and the one Linear that every projection goes through.
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+namespace golong::nn {
+
+// A projection: weight [out, in], bias [out] or undefined. One type for all of them, so that storage formats, sharding
+// and adapters have one place.
+struct Linear {
+  at::Tensor weight;
+  at::Tensor bias;
+  at::Tensor operator()(const at::Tensor& x) const;  // [..., in] -> [..., out]
+};
+
+// x [..., D] scaled to root mean square 1 along D (in float32), times weight [D].
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon);
+
+// cos and sin of the rotary angles: positions [T] int64 -> two tensors [T, 1, D], float32, halves repeated.
+struct Rotary {
+  at::Tensor cos;
+  at::Tensor sin;
+};
+Rotary rotary(const at::Tensor& positions, int64_t head_dim, double theta);
+
+// Rotates x [T, H, D] (halves paired, as Hugging Face does): x cos + rotate_half(x) sin.
+at::Tensor rotate(const at::Tensor& x, const Rotary& rotary);
+
+// silu(gate) * up
+at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up);
+
+}  // namespace golong::nn
