@@ -1,6 +1,11 @@
 // Chat templates: messages -> token ids. A template is code here, not Jinja; which one is told by the config.
+//
+//   "chatml"          every message as it is, the opening "<|im_start|>assistant\n"
+//   "qwen3"           Qwen3: thinking of earlier answers is dropped; the model writes "<think>" itself
+//   "qwen3_thinking"  Qwen3-Thinking-2507: as qwen3, but the opening ends with "<think>\n"
 #pragma once
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/text/message.h"
@@ -10,7 +15,7 @@ namespace golong {
 
 struct TemplateOptions {
   bool generation_prompt = true;  // append the opening of the assistant's turn
-  bool thinking = true;           // "qwen3_thinking": the opening ends with "<think>\n"
+  bool thinking = true;           // false: the opening of the Qwen3 templates holds an empty think block
 };
 
 class ChatTemplate {
@@ -22,9 +27,14 @@ class ChatTemplate {
   // The text that `transformers` renders. Message contents are copied verbatim.
   std::string render(const std::vector<Message>& messages, const TemplateOptions& options) const;
 
-  // The same as token ids; a literal special token inside a message's content is encoded as plain text.
+  // The same as token ids, as `transformers` encodes the rendered text; but a literal special token inside a message's
+  // content is encoded as plain text, so that a document cannot end a turn.
   std::vector<int32_t> encode(const Tokenizer& tokenizer, const std::vector<Message>& messages,
                               const TemplateOptions& options) const;
+
+  // What a model generates behind the opening (with thinking) that thinks nothing and answers `answer`, the end of the
+  // turn included. It holds exactly one </think>, so that a reward's gate lets it pass.
+  std::vector<int32_t> encode_response(const Tokenizer& tokenizer, std::string_view answer) const;
 
   // What ends the assistant's turn, "<|im_end|>".
   const std::string& end_of_turn() const;
