@@ -1,8 +1,10 @@
 // golong <command>: the table of commands, and what an error looks like.
 #include <cxxabi.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <memory>
 #include <string>
@@ -65,6 +67,11 @@ int usage(const CLI::App& app, const CLI::ParseError& error) {
   return 2;
 }
 
+// What was printed has arrived, or the disk is full and somebody should know.
+void flush_output() {
+  if (std::fflush(stdout) != 0 || std::ferror(stdout)) fail("cannot write the output: ", std::strerror(errno));
+}
+
 int run(int argc, char** argv) {
   CLI::App app("golong trains language models on long documents with verifiable rewards.", "golong");
   app.set_version_flag("--version", std::string("golong ") + version);
@@ -76,6 +83,7 @@ int run(int argc, char** argv) {
   }
   try {
     app.parse(argc, argv);  // runs the command's callback
+    flush_output();
     return 0;
   } catch (const CLI::ParseError& error) {
     return usage(app, error);
@@ -89,7 +97,7 @@ int main(int argc, char** argv) {
   try {
     return golong::run(argc, argv);
   } catch (const golong::ExitStatus& status) {
-    return status.code;
+    return std::fflush(stdout) == 0 ? status.code : 1;
   } catch (const golong::Error& error) {
     std::fprintf(stderr, "golong: %s\n", error.what());
     return 1;

@@ -1,5 +1,6 @@
 """The golong command on good and on bad input: exit status, and messages that say what to do."""
 import re
+import subprocess
 import tomllib
 
 import pytest
@@ -174,10 +175,16 @@ def test_report_of_a_folder_without_metrics(golong, tmp_path):
     assert not (tmp_path / "x.html").exists()
 
 
-def test_output_that_cannot_be_written(golong, tmp_path):
+def test_output_that_nobody_reads(golong):
     """stdout is closed by a reader that has seen enough: the program ends, and does not hang or crash."""
-    import subprocess
     child = subprocess.Popen([golong.program, "config", "reference"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     child.stdout.close()
     _, error = child.communicate(timeout=60)
     assert child.returncode in (0, -13), error
+
+
+def test_output_on_a_full_disk(golong):
+    with open("/dev/full", "w") as full:
+        result = subprocess.run([golong.program, "config", "reference"], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert result.returncode == 1
+    assert result.stderr == "golong: cannot write the output: No space left on device\n"

@@ -1,5 +1,7 @@
 #include <gmock/gmock.h>
 
+#include "core/base/file.h"
+#include "core/base/random.h"
 #include "core/config/config.h"
 #include "tests/unit/config/temporary_files.h"
 
@@ -285,6 +287,32 @@ TEST_F(Load, WhatACommandNeeds) {
   config.parallel.context = 2;
   EXPECT_THAT(error_of([&] { check_purpose(config, Purpose::train); }),
               HasSubstr("parallel.context: this version runs on one rank; expected 1, found 2"));
+}
+
+// Damaged files: a Config or an Error with a place in the file, nothing else.
+TEST_F(Load, DamagedFilesNeverDoMore) {
+  const std::string text = read_file(GOLONG_SOURCE_DIR "/configs/golongrl-4b.toml");
+  const std::string_view pieces[] = {
+      "", "=", "[", "]]", "\"", "'''", ".", "{", "\n", "\xff", "nan", "-", "9999999999999999999"};
+  RandomSequence random(random_key({2026, 5}));
+  int errors = 0;
+  for (int round = 0; round < 300; ++round) {
+    std::string damaged = text;
+    for (uint64_t change = 1 + random.below(4); change > 0; --change) {
+      damaged.replace(random.below(damaged.size()), random.below(8), pieces[random.below(std::size(pieces))]);
+    }
+    write("x.toml", damaged);
+    try {
+      Config::load("x.toml").to_toml();
+    } catch (const Error& error) {
+      ++errors;
+      // Checks between keys may name a default, which has no place.
+      const std::string message = error.what();
+      EXPECT_TRUE(message.starts_with("x.toml:") || message.starts_with("train.")) << message;
+    }
+  }
+  EXPECT_GT(errors, 100);
+  EXPECT_LT(errors, 300);
 }
 
 }  // namespace
