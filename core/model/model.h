@@ -27,10 +27,10 @@ struct ModelShape {
   int64_t max_positions = 0;
   double rope_theta = 1e6;
   double rms_norm_eps = 1e-6;
-  bool tied = false;            // tie_word_embeddings
+  bool tied = false;  // tie_word_embeddings
   bool attention_bias = false;
   std::vector<int32_t> eos_token_ids;
-  std::string json;             // config.json as it stands, written back on save
+  std::string json;  // config.json as it stands, written back on save
 };
 
 ModelShape read_shape(const std::filesystem::path& folder);
@@ -50,6 +50,7 @@ class GroupAttention : public Attention {
   explicit GroupAttention(std::vector<nn::GroupLayout> groups) : groups_(std::move(groups)) {}
   at::Tensor attend(int64_t layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                     double scale) override;
+
  private:
   std::vector<nn::GroupLayout> groups_;
 };
@@ -85,7 +86,8 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, at::Scala
 // Makes a model with fresh weights (normal, 0.02, residual projections scaled by 1/sqrt(2*layers); norms 1), seeded.
 std::unique_ptr<Model> make_model(const ModelShape& shape, at::ScalarType dtype, at::Device device, uint64_t seed);
 
-// Writes config.json and model.safetensors in `dtype` into `folder`, and copies the tokenizer files of `source` if given.
+// Writes config.json and model.safetensors in `dtype` into `folder`, and copies the tokenizer files of `source` if
+// given.
 void save_model(const Model& model, const std::filesystem::path& folder, at::ScalarType dtype,
                 const std::filesystem::path& source = {});
 

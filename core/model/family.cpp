@@ -1,0 +1,16 @@
+#include "core/model/family.h"
+
+#include "core/base/error.h"
+
+namespace golong {
+
+const Family& find_family(const std::string& architecture) {
+  std::string known;
+  for (const Family* family : {&qwen3_family}) {
+    if (architecture == family->architecture) return *family;
+    known += std::string(known.empty() ? "" : ", ") + family->architecture;
+  }
+  fail("config.json names the architecture ", architecture, ", which golong does not know; it knows ", known);
+}
+
+}  // namespace golong
