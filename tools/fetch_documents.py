@@ -8,7 +8,9 @@ package stanzas and descriptions come from apt's own indexes, refreshed into the
 nothing twice. Which packages, stanzas and pages are taken depends on names only, so that the same Debian release gives
 the same documents.
 
-One line of the output is one document: {id, title, kind, language, text, source, version, licence}. Kinds:
+One line of the output is one document: {id, title, kind, language, text, group, source, version, licence}. Documents
+of one group must not be parted between training and held-out rows: a group has everything that comes from the same
+source packages, or one chapter of a book. Kinds:
   packages      stanzas of the package index (Package, Version, Section, Installed-Size, Description)
   description   one package's description: its first line says in short what the rest says at length
   changelog     debian/changelog, newest entry first; e-mail addresses are removed
@@ -48,14 +50,23 @@ MANUALS = """coreutils findutils grep sed tar gzip bzip2 xz-utils diffutils util
  lynx w3m links elinks nmap whois dnsutils bind9-dnsutils bind9-host rename fdupes stow debconf adduser passwd sudo
  login libc-bin apt-utils aptitude tasksel popularity-contest reportbug""".split()
 HASHED_PACKAGES = 260      # small packages whose changelogs and manual pages are taken, chosen by the hash of their name
-STANZAS = 9000             # stanzas of the package index
+STANZAS = 16000            # stanzas of the package index
 STANZAS_PER_DOCUMENT = 20
-DESCRIPTIONS = 7000
+DESCRIPTIONS = 9000
+GROUPS = 60                # source packages are spread over so many groups by the hash of their name
 
 
 def rank(text):
     """A number that depends on the text only: what decides which names are taken."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+
+
+def group_of(source):
+    return f"packages-{rank('group ' + source) % GROUPS}"
+
+
+def source_of(fields):
+    return fields.get("Source", fields["Package"]).split()[0]
 
 
 # ------------------------------------------------------------------------------------------------------------- apt
@@ -99,16 +110,20 @@ class Apt:
                     found[head[1]] = (head[2].strip(), head[3].rstrip("\n"))
         return found
 
-    def unpack(self, package, index):
-        """Folder with the package's files; downloads it once."""
+    def download(self, packages):
+        """Gets what is not in the cache yet, in one call."""
+        have = {path.name.split("_")[0] for path in self.cache.glob("packages/*.deb")}
+        missing = [name for name in packages if name not in have]
+        if missing:
+            print(f"downloading {len(missing)} packages", file=sys.stderr)
+            self.run("apt-get", "-c", str(self.conf), "-q", "download", *missing, cwd=self.cache / "packages")
+
+    def unpack(self, package):
+        """Folder with the files of a package that was downloaded."""
         target = self.cache / "unpacked" / package
         if target.exists():
             return target
         archives = list(self.cache.glob(f"packages/{package}_*.deb"))
-        if not archives:
-            self.run("apt-get", "-c", str(self.conf), "-q", "download", package, cwd=self.cache / "packages",
-                     stderr=subprocess.DEVNULL)
-            archives = list(self.cache.glob(f"packages/{package}_*.deb"))
         temporary = target.with_name(target.name + ".partial")
         self.run("dpkg-deb", "-x", str(archives[0]), str(temporary))
         temporary.rename(target)
@@ -154,19 +169,24 @@ def package_documents(index, chinese):
 
     english = [n for n, f in index.items() if plain(f) and 12 <= len(f.get("Description", "")) <= 48]
     english = sorted(english, key=rank)[:STANZAS]
-    yield from sliced([stanza(index[n], index[n]["Description"], "Description") for n in english], "English", "en")
+    yield from sliced([(n, stanza(index[n], index[n]["Description"], "Description")) for n in english], index,
+                      "English", "en")
     names = [n for n in chinese if n in index and plain(index[n]) and 4 <= len(chinese[n][0]) <= 30]
     names.sort(key=rank)
-    yield from sliced([stanza(index[n], chinese[n][0], "Description-zh_CN") for n in names], "Chinese", "zh")
+    yield from sliced([(n, stanza(index[n], chinese[n][0], "Description-zh_CN")) for n in names], index, "Chinese", "zh")
 
 
-def sliced(stanzas, language, tag):
-    for number, start in enumerate(range(0, len(stanzas), STANZAS_PER_DOCUMENT)):
-        part = sorted(stanzas[start:start + STANZAS_PER_DOCUMENT])
-        if len(part) >= 8:
-            yield dict(id=f"packages-{tag}-{number}", title=f"Package index, slice {number}", kind="packages",
-                       language=language, text="\n\n".join(part), source="Debian package index", version="12",
-                       licence="debian/control of each package")
+def sliced(stanzas, index, language, tag):
+    by_group = {}
+    for name, text in stanzas:
+        by_group.setdefault(group_of(source_of(index[name])), []).append(text)
+    for group, texts in sorted(by_group.items()):
+        for number, start in enumerate(range(0, len(texts), STANZAS_PER_DOCUMENT)):
+            part = sorted(texts[start:start + STANZAS_PER_DOCUMENT])
+            if len(part) >= 6:
+                yield dict(id=f"{group}-{tag}-{number}", title=f"Package index, slice {number}", kind="packages",
+                           language=language, text="\n\n".join(part), group=group, source="Debian package index",
+                           version="12", licence="debian/control of each package")
 
 
 def description_documents(index, english, chinese):
@@ -186,8 +206,8 @@ def description_documents(index, english, chinese):
             if limit < 0:
                 return
             yield dict(id=f"description-{tag}-{name}", title=name, kind="description", language=language,
-                       text=f"{short}\n\n{text}", source=index[name].get("Source", name).split()[0],
-                       version=index[name]["Version"], licence="debian/control of the package")
+                       text=f"{short}\n\n{text}", group=group_of(source_of(index[name])),
+                       source=source_of(index[name]), version=index[name]["Version"], licence="debian/control of the package")
 
     yield from documents(english, "English", "en", 120, 700, DESCRIPTIONS)
     yield from documents(chinese, "Chinese", "zh", 30, 330, DESCRIPTIONS)
@@ -209,9 +229,10 @@ def changelog_document(folder, package, index):
         text = re.sub(r"[\w.+-]+@[\w-]+\.[\w.-]+", "", text)
         entries = re.split(r"\n(?=\S+ \(\S+\) )", text)
         text = "\n".join(entries[:60]).rstrip()
+        source = text.split(" ", 1)[0]
         if len(entries) >= 4:
-            yield dict(id=f"changelog-{package}", title=package, kind="changelog", language="English", text=text,
-                       source=package, version=index[package]["Version"], licence=licence_of(folder, package))
+            yield dict(id=f"changelog-{source}", title=source, kind="changelog", language="English", text=text,
+                       group=group_of(source), source=source, version=index[package]["Version"], licence=licence_of(folder, package))
         return
 
 
@@ -314,8 +335,8 @@ def manual_documents(folder, package, index, limit):
             continue
         name = path.name[:-3]
         yield dict(id=f"manual-{'zh' if chinese else 'en'}-{name}", title=name, kind="manual",
-                   language="Chinese" if chinese else "English", text=text[:30000], source=package,
-                   version=index[package]["Version"], licence=licence)
+                   language="Chinese" if chinese else "English", text=text[:30000],
+                   group=group_of(name.rsplit(".", 1)[0]), source=package, version=index[package]["Version"], licence=licence)
 
 
 class Paragraphs(html.parser.HTMLParser):
@@ -370,8 +391,8 @@ def handbook_documents(folder, index):
             text = "\n\n".join(blocks)
             if len(text) >= 600:
                 yield dict(id=f"handbook-{tag}-{path.stem}", title=blocks[0].lstrip("# "), kind="book",
-                           language=language, text=text, source="debian-handbook",
-                           version=index["debian-handbook"]["Version"], licence=licence)
+                           language=language, text=text, group=f"handbook-{path.stem}",
+                           source="debian-handbook", version=index["debian-handbook"]["Version"], licence=licence)
 
 
 def plain_book(path, folder, package, index):
@@ -390,8 +411,8 @@ def plain_book(path, folder, package, index):
         paragraphs = [p for p in paragraphs if len(p) > 30]
         if sum(map(len, paragraphs)) >= 500:
             yield dict(id=f"{package}-{number}", title=title, kind="book", language="English",
-                       text="\n\n".join([f"# {title}"] + paragraphs), source=package,
-                       version=index[package]["Version"], licence=licence_of(folder, package))
+                       text="\n\n".join([f"# {title}"] + paragraphs), group=f"{package}-{number // 4}",
+                       source=package, version=index[package]["Version"], licence=licence_of(folder, package))
 
 
 BIBLE = [("Gen", 50), ("Exod", 40), ("Ruth", 4), ("1Sam", 31), ("Ps", 150), ("Prov", 31), ("Eccl", 12), ("Isa", 66),
@@ -407,7 +428,8 @@ def bible_documents(text_folder, program_folder, index):
             lines = [line.strip() for line in verses.split("\n") if re.match(r"\s*\w+\d+:\d+ ", line)]
             if len(lines) >= 5:
                 yield dict(id=f"bible-{book}-{chapter}", title=f"{book} {chapter}", kind="book", language="English",
-                           text="\n".join(lines), source="bible-kjv-text", version=index["bible-kjv-text"]["Version"],
+                           text="\n".join(lines), group=f"bible-{book}-{chapter // 5}", source="bible-kjv-text",
+                           version=index["bible-kjv-text"]["Version"],
                            licence="public domain")
 
 
@@ -419,18 +441,20 @@ def collect(apt):
     english, chinese = apt.descriptions("en"), apt.descriptions("zh_CN")
     yield from package_documents(index, chinese)
     yield from description_documents(index, english, chinese)
-    handbook = apt.unpack("debian-handbook", index)
-    yield from handbook_documents(handbook, index)
-    policy = apt.unpack("debian-policy", index)
-    yield from plain_book(policy / "usr/share/doc/debian-policy/policy.txt.gz", policy, "debian-policy", index)
-    reference = apt.unpack("developers-reference", index)
-    yield from plain_book(reference / "usr/share/developers-reference/developers-reference.txt.gz", reference,
-                          "developers-reference", index)
-    yield from bible_documents(apt.unpack("bible-kjv-text", index), apt.unpack("bible-kjv", index), index)
     small = [n for n, f in index.items() if 4000 <= int(f["Size"]) <= 40000 and "dbgsym" not in n]
     names = [n for n in MANUALS if n in index] + sorted(small, key=rank)[:HASHED_PACKAGES]
-    for name in dict.fromkeys(names):
-        folder = apt.unpack(name, index)
+    names = list(dict.fromkeys(names))
+    apt.download(BOOKS + names)
+    handbook = apt.unpack("debian-handbook")
+    yield from handbook_documents(handbook, index)
+    policy = apt.unpack("debian-policy")
+    yield from plain_book(policy / "usr/share/doc/debian-policy/policy.txt.gz", policy, "debian-policy", index)
+    reference = apt.unpack("developers-reference")
+    yield from plain_book(reference / "usr/share/developers-reference/developers-reference.txt.gz", reference,
+                          "developers-reference", index)
+    yield from bible_documents(apt.unpack("bible-kjv-text"), apt.unpack("bible-kjv"), index)
+    for name in names:
+        folder = apt.unpack(name)
         yield from changelog_document(folder, name, index)
         yield from manual_documents(folder, name, index, 1000 if name == "manpages-zh" else 40)
 

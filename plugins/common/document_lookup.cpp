@@ -142,7 +142,8 @@ std::optional<Lookup> following_words(const Document& document, const Records& r
   if (lookup.answer.find_first_of(".,;:!?\"()") != std::string::npos || phrase.find('"') != std::string::npos)
     return std::nullopt;
   if (chinese && (words(lookup.answer).size() != 1 || words(lookup.answer)[0] != lookup.answer)) return std::nullopt;
-  lookup.question = chinese ? fill("“{}”后面的三个字是什么？", {phrase}) : fill("Which two words follow \"{}\"?", {phrase});
+  lookup.question =
+      chinese ? fill("“{}”后面的三个字是什么？", {phrase}) : fill("Which two words follow \"{}\"?", {phrase});
   for (int i = 0; i < 30 && lookup.others.size() < 6; ++i) {
     auto other = run_of(pieces, choices.below(pieces.size() - asked + 1), asked, chinese);
     if (!chinese && other.find_first_of(".,;:!?\"()") != std::string::npos) continue;
@@ -161,12 +162,18 @@ std::optional<Lookup> following_words(const Document& document, const Records& r
 std::optional<Lookup> choose_lookup(const Document& document, const Records& records, Choices& choices,
                                     uint64_t max_bytes) {
   switch (records.shape) {
-    case Shape::packages: return package_field(document, records, choices, max_bytes);
-    case Shape::changelog: return changelog_field(document, records, choices, max_bytes);
-    case Shape::manual: return described_option(document, records, choices, max_bytes);
-    case Shape::verses: return quoted_verse(document, records, choices, max_bytes);
-    case Shape::prose: return following_words(document, records, choices, max_bytes);
-    case Shape::other: break;
+    case Shape::packages:
+      return package_field(document, records, choices, max_bytes);
+    case Shape::changelog:
+      return changelog_field(document, records, choices, max_bytes);
+    case Shape::manual:
+      return described_option(document, records, choices, max_bytes);
+    case Shape::verses:
+      return quoted_verse(document, records, choices, max_bytes);
+    case Shape::prose:
+      return following_words(document, records, choices, max_bytes);
+    case Shape::other:
+      break;
   }
   return std::nullopt;
 }

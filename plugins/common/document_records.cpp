@@ -58,8 +58,8 @@ std::vector<Record> changelog_records(std::string_view text) {
   for (const auto& line : lines_of(text)) {
     size_t left = line.text.find(" ("), right = line.text.find(") ");
     size_t urgency = line.text.find("; urgency=");
-    if (!line.text.empty() && line.text[0] != ' ' && left != std::string_view::npos && right != std::string_view::npos &&
-        left < right && urgency != std::string_view::npos) {
+    if (!line.text.empty() && line.text[0] != ' ' && left != std::string_view::npos &&
+        right != std::string_view::npos && left < right && urgency != std::string_view::npos) {
       if (open) records.pop_back();  // an entry without its last line
       Record record{.key = std::string(line.text.substr(left + 2, right - left - 2)), .begin = line.begin};
       auto value = trim(line.text.substr(urgency + 10));
@@ -86,6 +86,13 @@ std::vector<Record> changelog_records(std::string_view text) {
   return records;
 }
 
+// "-a, --all" or a single name; other tags are halves of a synopsis, or sentences.
+bool is_tag(std::string_view line) {
+  if (line.empty() || line.size() > 40 || line.back() == '[' || line.back() == ',') return false;
+  if (line[0] == '-') return line.size() > 1;
+  return std::all_of(line.begin(), line.end(), [](unsigned char c) { return std::isalnum(c) || c == '_' || c == '-'; });
+}
+
 // An option or another tag on a line of its own, its description indented on the next.
 std::vector<Record> manual_records(std::string_view text) {
   std::vector<Record> records;
@@ -94,7 +101,7 @@ std::vector<Record> manual_records(std::string_view text) {
     const auto& tag = lines[i];
     const auto& body = lines[i + 1];
     bool indented = body.text.substr(0, 4) == "    " && !blank(body.text);
-    if (!indented || tag.text.empty() || tag.text[0] == ' ' || tag.text.size() > 60) continue;
+    if (!indented || !is_tag(tag.text)) continue;
     Record record{.key = std::string(tag.text), .begin = tag.begin, .end = body.end};
     record.fields.emplace_back("description", trim(body.text));
     records.push_back(std::move(record));
@@ -107,8 +114,10 @@ std::vector<Record> verse_records(std::string_view text) {
   std::vector<Record> records;
   for (const auto& line : lines_of(text)) {
     size_t space = line.text.find(' '), colon = line.text.find(':');
-    if (space == std::string_view::npos || colon == std::string_view::npos || colon > space || colon + 1 == space) continue;
-    if (!std::all_of(line.text.begin() + colon + 1, line.text.begin() + space, [](unsigned char c) { return std::isdigit(c); }))
+    if (space == std::string_view::npos || colon == std::string_view::npos || colon > space || colon + 1 == space)
+      continue;
+    if (!std::all_of(line.text.begin() + colon + 1, line.text.begin() + space,
+                     [](unsigned char c) { return std::isdigit(c); }))
       continue;
     Record record{.key = std::string(line.text.substr(0, space)), .begin = line.begin, .end = line.end};
     record.fields.emplace_back("text", trim(line.text.substr(space)));

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <memory>
 #include <set>
+#include <stdexcept>
 
 namespace golong::documents {
 namespace {
@@ -25,6 +26,23 @@ UChar32 next_character(std::string_view text, size_t& at) {
   U8_NEXT(text.data(), i, static_cast<int32_t>(text.size()), c);
   at = static_cast<size_t>(i);
   return c;
+}
+
+// Chinese is written without spaces: ICU's dictionary finds the words of a run of Han characters.
+void add_han_words(std::string_view run, std::vector<std::string>& found) {
+  thread_local const auto breaks = [] {
+    UErrorCode status = U_ZERO_ERROR;
+    std::unique_ptr<icu::BreakIterator> made(icu::BreakIterator::createWordInstance(icu::Locale::getChinese(), status));
+    if (U_FAILURE(status)) throw std::runtime_error(std::string("ICU has no word boundaries: ") + u_errorName(status));
+    return made;
+  }();
+  auto whole = icu::UnicodeString::fromUTF8(icu::StringPiece(run.data(), static_cast<int32_t>(run.size())));
+  breaks->setText(whole);
+  int32_t begin = breaks->first();
+  for (int32_t end = breaks->next(); end != icu::BreakIterator::DONE; begin = end, end = breaks->next()) {
+    found.emplace_back();
+    whole.tempSubStringBetween(begin, end).toUTF8String(found.back());
+  }
 }
 
 bool is_han(UChar32 c) { return u_hasBinaryProperty(c, UCHAR_IDEOGRAPHIC); }
@@ -53,9 +71,7 @@ size_t Choices::below(size_t limit) {
 
 size_t Choices::between(size_t low, size_t high) { return low + below(high - low + 1); }
 
-bool Choices::chance(double probability) {
-  return static_cast<double>(bits() >> 11) * 0x1.0p-53 < probability;
-}
+bool Choices::chance(double probability) { return static_cast<double>(bits() >> 11) * 0x1.0p-53 < probability; }
 
 std::optional<Window> choose_window(const Document& document, const Records& records, Choices& choices,
                                     uint64_t max_bytes, size_t low, size_t high) {
@@ -119,10 +135,11 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
 
 std::vector<std::string> sentences(std::string_view text, bool chinese) {
   UErrorCode status = U_ZERO_ERROR;
-  std::unique_ptr<icu::BreakIterator> breaks(
-      icu::BreakIterator::createSentenceInstance(chinese ? icu::Locale::getChinese() : icu::Locale::getEnglish(), status));
+  std::unique_ptr<icu::BreakIterator> breaks(icu::BreakIterator::createSentenceInstance(
+      chinese ? icu::Locale::getChinese() : icu::Locale::getEnglish(), status));
+  if (U_FAILURE(status))
+    throw std::runtime_error(std::string("ICU has no sentence boundaries: ") + u_errorName(status));
   std::vector<std::string> found;
-  if (U_FAILURE(status)) return found;
   auto whole = icu::UnicodeString::fromUTF8(icu::StringPiece(text.data(), static_cast<int32_t>(text.size())));
   breaks->setText(whole);
   int32_t begin = breaks->first();
@@ -144,20 +161,13 @@ std::vector<std::string> characters(std::string_view text) {
   return found;
 }
 
-std::string lower(std::string_view text) {
-  std::string out;
-  icu::UnicodeString::fromUTF8(icu::StringPiece(text.data(), static_cast<int32_t>(text.size())))
-      .toLower(icu::Locale::getRoot())
-      .toUTF8String(out);
-  return out;
-}
-
 std::vector<std::string> words(std::string_view text) {
   std::vector<std::string> found;
   size_t begin = 0;
   bool inside = false, han = false;
   auto close = [&](size_t end) {
-    if (inside) found.emplace_back(text.substr(begin, end - begin));
+    if (inside && han) add_han_words(text.substr(begin, end - begin), found);
+    if (inside && !han) found.emplace_back(text.substr(begin, end - begin));
     inside = false;
   };
   for (size_t at = 0; at < text.size();) {
@@ -203,8 +213,7 @@ size_t occurrences(std::string_view text, std::string_view word) {
 
 std::string numbered(const std::vector<std::string>& parts) {
   std::string text;
-  for (size_t i = 0; i < parts.size(); ++i)
-    text += (i ? "\n[" : "[") + std::to_string(i + 1) + "] " + parts[i];
+  for (size_t i = 0; i < parts.size(); ++i) text += (i ? "\n[" : "[") + std::to_string(i + 1) + "] " + parts[i];
   return text;
 }
 

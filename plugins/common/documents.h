@@ -14,7 +14,11 @@
 #include <utility>
 #include <vector>
 
+#include "plugins/common/unicode.h"
+
 namespace golong::documents {
+
+using plugins::lower;
 
 struct Document {
   std::string id;
@@ -72,8 +76,8 @@ class Choices {
   // A key from texts and numbers: the same ones give the same choices on every machine.
   static uint64_t key(uint64_t seed, std::initializer_list<std::string_view> texts);
   uint64_t bits();
-  size_t below(size_t limit);                    // uniform in [0, limit), limit > 0
-  size_t between(size_t low, size_t high);       // uniform in [low, high]
+  size_t below(size_t limit);               // uniform in [0, limit), limit > 0
+  size_t between(size_t low, size_t high);  // uniform in [low, high]
   bool chance(double probability);
   template <class T>
   const T& pick(const std::vector<T>& from) {
@@ -107,13 +111,12 @@ std::vector<Question> collect(const Document& document, const Request& request, 
 // --------------------------------------------------------------------------------------------------------- text
 
 std::vector<std::string> split(std::string_view text, std::string_view separator);  // an empty separator: one part
-std::string_view trim(std::string_view text);                  // ASCII white space
+std::string_view trim(std::string_view text);                                       // ASCII white space
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 std::vector<std::string> sentences(std::string_view text, bool chinese);  // ICU's sentence boundaries, trimmed
 std::vector<std::string> characters(std::string_view text);               // code points
-std::string lower(std::string_view text);                      // full Unicode lower-casing, no language
 
-// Words of letters (with inner apostrophes and hyphens), as written; of Chinese text its runs of Han characters.
+// Words of letters (with inner apostrophes and hyphens), as written; Chinese words as ICU's dictionary finds them.
 std::vector<std::string> words(std::string_view text);
 
 // How often `word` stands in `text`: as a whole word (no letter, digit or "_" beside it), of Chinese text anywhere.

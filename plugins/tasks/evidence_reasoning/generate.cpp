@@ -22,7 +22,8 @@ std::vector<Question> generate(const Document& document, const Request& request)
     question.question = lookup->question;
     for (size_t i = 0; i < options.size(); ++i)
       question.question += "\n(" + std::string(1, static_cast<char>('A' + i)) + ") " + options[i];
-    question.question += document.chinese() ? "\n回答格式：The correct answer is (X)" : "\nWrite: The correct answer is (X)";
+    question.question +=
+        document.chinese() ? "\n回答格式：The correct answer is (X)" : "\nWrite: The correct answer is (X)";
     question.label = std::string(1, static_cast<char>('A' + right));
     return question;
   });

@@ -32,10 +32,10 @@ std::optional<Question> packages_of_section(const Document& document, const Reco
   for (const auto& [section, count] : counts) sections.insert(sections.end(), count * count, section);
   if (sections.empty()) return std::nullopt;
   const auto& section = choices.pick(sections);
-  auto question = ask(window->text, kSubset,
-                      fill(document.chinese() ? "列出Section为{}的所有软件包。" : "List all packages with Section {}.",
-                           {section}),
-                      document.chinese());
+  auto question =
+      ask(window->text, kSubset,
+          fill(document.chinese() ? "列出Section为{}的所有软件包。" : "List all packages with Section {}.", {section}),
+          document.chinese());
   for (const auto& record : window->records)
     if (const auto* value = record.field("Section"); value && *value == section) question.items.push_back(record.key);
   // Once more from the lines: each "Section: X" belongs to the last "Package: " above it.
@@ -90,7 +90,8 @@ std::optional<Question> all_options(const Document& document, const Records& rec
                                     uint64_t max_bytes) {
   auto window = choose_window(document, records, choices, max_bytes, 2, 6);
   if (!window) return std::nullopt;
-  auto question = ask(window->text, kSubset, document.chinese() ? "列出所有选项。" : "List all options.", document.chinese());
+  auto question =
+      ask(window->text, kSubset, document.chinese() ? "列出所有选项。" : "List all options.", document.chinese());
   for (const auto& record : window->records) question.items.push_back(record.key);
   if (!distinct(question.items)) return std::nullopt;
   // Lines that begin with a dash are these options and no others.
@@ -101,7 +102,7 @@ std::optional<Question> all_options(const Document& document, const Records& rec
   return question;
 }
 
-// Words that single out some records: in at least one and not in all, of four letters or more.
+// Words that single out some records: in at least one and not in all, of four letters (two Han characters) or more.
 std::vector<std::string> telling_words(const std::vector<Record>& list) {
   std::map<std::string, size_t> counts;
   for (const auto& record : list) {
@@ -130,13 +131,7 @@ std::optional<Question> places_of_word(const Document& document, const Records& 
   }
   auto telling = telling_words(window->records);
   if (telling.empty()) return std::nullopt;
-  std::string word = choices.pick(telling);
-  if (document.chinese()) {  // two characters of a run: a usual word
-    auto pieces = characters(word);
-    if (pieces.size() < 2) return std::nullopt;
-    size_t first = choices.below(pieces.size() - 1);
-    word = pieces[first] + pieces[first + 1];
-  }
+  const std::string& word = choices.pick(telling);
   std::string what = document.chinese() ? "列出包含“{}”的所有段落。"
                      : verses           ? "List all verses with the word {}."
                                         : "List all paragraphs with the word {}.";
@@ -167,14 +162,18 @@ std::vector<Question> generate(const Document& document, const Request& request)
   return collect(document, request, "exhaustive_retrieval", [&](Choices& choices) -> std::optional<Question> {
     uint64_t bytes = request.max_context_bytes;
     switch (records.shape) {
-      case Shape::packages: return packages_of_section(document, records, choices, bytes);
+      case Shape::packages:
+        return packages_of_section(document, records, choices, bytes);
       case Shape::changelog:
         return choices.chance(0.6) ? closed_bugs(document, records, choices, bytes)
                                    : versions_with(document, records, choices, bytes);
-      case Shape::manual: return all_options(document, records, choices, bytes);
+      case Shape::manual:
+        return all_options(document, records, choices, bytes);
       case Shape::verses:
-      case Shape::prose: return places_of_word(document, records, choices, bytes);
-      case Shape::other: break;
+      case Shape::prose:
+        return places_of_word(document, records, choices, bytes);
+      case Shape::other:
+        break;
     }
     return std::nullopt;
   });

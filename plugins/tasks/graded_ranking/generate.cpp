@@ -78,7 +78,8 @@ std::optional<Question> by_changes(const Records& records, const Document& docum
   for (const auto& record : window->records) grades.push_back({record.key, static_cast<long>(record.changes)});
   auto order = ranked(grades);
   if (!order) return std::nullopt;
-  auto question = ask(window->text, kGlobal, "Rank all versions by the number of changes (*), most first.", *order, false);
+  auto question =
+      ask(window->text, kGlobal, "Rank all versions by the number of changes (*), most first.", *order, false);
   size_t last = question.context.size();
   for (const auto& name : question.items) {
     auto parts = split(question.context, "(" + name + ") ");
@@ -97,17 +98,7 @@ std::optional<Question> by_word(const Document& document, const std::vector<std:
   for (const auto& part : parts) all += part.second + "\n";
   auto found = words(all);
   std::map<std::string, int> seen;
-  for (const auto& word : found) {
-    if (!document.chinese()) {
-      ++seen[word];
-      continue;
-    }
-    auto pieces = characters(word);
-    for (size_t i = 0; i < pieces.size(); ++i) {
-      ++seen[pieces[i]];
-      if (i) ++seen[pieces[i - 1] + pieces[i]];
-    }
-  }
+  for (const auto& word : found) ++seen[word];
   std::vector<std::pair<std::string, std::vector<std::string>>> candidates;
   for (const auto& [word, count] : seen) {
     if (count < 3) continue;
@@ -165,11 +156,15 @@ std::vector<Question> generate(const Document& document, const Request& request)
   return collect(document, request, "graded_ranking", [&](Choices& choices) -> std::optional<Question> {
     uint64_t bytes = request.max_context_bytes;
     switch (records.shape) {
-      case Shape::packages: return by_size(document, records, choices, bytes);
-      case Shape::changelog: return by_changes(records, document, choices, bytes);
+      case Shape::packages:
+        return by_size(document, records, choices, bytes);
+      case Shape::changelog:
+        return by_changes(records, document, choices, bytes);
       case Shape::verses:
-      case Shape::prose: return of_text(document, records, choices, bytes);
-      default: return std::nullopt;
+      case Shape::prose:
+        return of_text(document, records, choices, bytes);
+      default:
+        return std::nullopt;
     }
   });
 }

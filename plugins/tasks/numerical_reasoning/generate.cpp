@@ -17,9 +17,11 @@ std::optional<long> number(const std::string* text) {
   return value;
 }
 
-std::optional<Question> ask(const std::string& context, const std::string& question, long answer, long again, bool chinese) {
+std::optional<Question> ask(const std::string& context, const std::string& question, long answer, long again,
+                            bool chinese) {
   if (answer != again) return std::nullopt;  // the second count, from the context alone, must agree
-  Question made{.context = context, .data_source = "math_longcot_math_verify", .reward_mode = "math_longcot_math_verify"};
+  Question made{
+      .context = context, .data_source = "math_longcot_math_verify", .reward_mode = "math_longcot_math_verify"};
   made.question = question + (chinese ? "把数字写在\\boxed{}里。" : " Write the number in \\boxed{}.");
   made.label = std::to_string(answer);
   return made;
@@ -39,9 +41,10 @@ std::optional<Question> count_section(const Document& document, const Window& wi
     return value && *value == *section;
   });
   long again = lines_that(window.text, [&](const std::string& line) { return line == "Section: " + *section; });
-  return ask(window.text,
-             fill(document.chinese() ? "有几个软件包的Section是{}？" : "How many packages have Section {}?", {*section}), count,
-             again, document.chinese());
+  return ask(
+      window.text,
+      fill(document.chinese() ? "有几个软件包的Section是{}？" : "How many packages have Section {}?", {*section}),
+      count, again, document.chinese());
 }
 
 // "What is the Installed-Size of acl plus that of attr?" of small sizes.
@@ -61,14 +64,16 @@ std::optional<Question> sum_sizes(const Document& document, const Window& window
     std::string value = split(split(after[1], "Installed-Size: ").at(1), "\n")[0];
     again += sign * number(&value).value_or(-1000000);
   }
-  const char* what = document.chinese() ? (plus ? "{}与{}的Installed-Size之和是多少？" : "{}与{}的Installed-Size之差是多少？")
-                                        : (plus ? "What is the Installed-Size of {} plus that of {}?"
-                                                : "What is the Installed-Size of {} minus that of {}?");
+  const char* what = document.chinese()
+                         ? (plus ? "{}与{}的Installed-Size之和是多少？" : "{}与{}的Installed-Size之差是多少？")
+                         : (plus ? "What is the Installed-Size of {} plus that of {}?"
+                                 : "What is the Installed-Size of {} minus that of {}?");
   return ask(window.text, fill(what, {a.first, b.first}), plus ? a.second + b.second : a.second - b.second, again,
              document.chinese());
 }
 
-std::optional<Question> of_packages(const Document& document, const Records& records, Choices& choices, uint64_t bytes) {
+std::optional<Question> of_packages(const Document& document, const Records& records, Choices& choices,
+                                    uint64_t bytes) {
   auto window = choose_window(document, records, choices, bytes, 2, 6);
   if (!window) return std::nullopt;
   double kind = choices.below(100);
@@ -79,21 +84,23 @@ std::optional<Question> of_packages(const Document& document, const Records& rec
              static_cast<long>(window->records.size()), again, document.chinese());
 }
 
-std::optional<Question> of_changelog(const Document& document, const Records& records, Choices& choices, uint64_t bytes) {
+std::optional<Question> of_changelog(const Document& document, const Records& records, Choices& choices,
+                                     uint64_t bytes) {
   auto window = choose_window(document, records, choices, bytes, 1, 4);
   if (!window) return std::nullopt;
   switch (choices.below(3)) {
     case 0: {  // versions
       long again = static_cast<long>(split(window->text, "; urgency=").size()) - 1;
-      return ask(window->text, "How many versions are listed?", static_cast<long>(window->records.size()), again, false);
+      return ask(window->text, "How many versions are listed?", static_cast<long>(window->records.size()), again,
+                 false);
     }
     case 1: {  // changes of one version
       const auto& record = choices.pick(window->records);
       auto entry = split(window->text, "(" + record.key + ") ");
       if (record.changes == 0 || entry.size() != 2) return std::nullopt;
       long again = static_cast<long>(split(split(entry[1], "\n -- ")[0], "\n  * ").size()) - 1;
-      return ask(window->text, fill("How many changes (*) has version {}?", {record.key}), static_cast<long>(record.changes),
-                 again, false);
+      return ask(window->text, fill("How many changes (*) has version {}?", {record.key}),
+                 static_cast<long>(record.changes), again, false);
     }
     default: {  // closed bugs
       size_t bugs = 0;
@@ -122,23 +129,16 @@ std::optional<Question> of_words(const Document& document, const Records& record
   }
   auto found = words(window->text);
   if (found.empty()) return std::nullopt;
-  std::string word = choices.pick(found);
-  if (document.chinese()) {
-    auto pieces = characters(word);
-    if (pieces.size() < 2) return std::nullopt;
-    size_t first = choices.below(pieces.size() - 1);
-    word = pieces[first] + pieces[first + 1];
-  } else if (word.size() < 3) {
-    return std::nullopt;
-  }
+  const std::string& word = choices.pick(found);
   long count = static_cast<long>(occurrences(window->text, word));
-  if (count > 9) return std::nullopt;
+  // Most words occur once: ask for fewer of them.
+  if (word.size() < 3 || count > 9 || (count == 1 && choices.chance(0.8))) return std::nullopt;
   // Capitals and longer words with the same letters would leave room for doubt.
   std::string folded = lower(word);
   long again = static_cast<long>(split(lower(window->text), folded).size()) - 1;
   return ask(window->text,
-             fill(document.chinese() ? "“{}”出现了几次？" : "How many times does the word \"{}\" occur?", {word}), count, again,
-             document.chinese());
+             fill(document.chinese() ? "“{}”出现了几次？" : "How many times does the word \"{}\" occur?", {word}),
+             count, again, document.chinese());
 }
 
 }  // namespace
@@ -153,12 +153,17 @@ std::vector<Question> generate(const Document& document, const Request& request)
   return collect(document, request, "numerical_reasoning", [&](Choices& choices) -> std::optional<Question> {
     uint64_t bytes = request.max_context_bytes;
     switch (records.shape) {
-      case Shape::packages: return of_packages(document, records, choices, bytes);
-      case Shape::changelog: return of_changelog(document, records, choices, bytes);
-      case Shape::manual: return of_manual(document, records, choices, bytes);
+      case Shape::packages:
+        return of_packages(document, records, choices, bytes);
+      case Shape::changelog:
+        return of_changelog(document, records, choices, bytes);
+      case Shape::manual:
+        return of_manual(document, records, choices, bytes);
       case Shape::verses:
-      case Shape::prose: return of_words(document, records, choices, bytes);
-      case Shape::other: break;
+      case Shape::prose:
+        return of_words(document, records, choices, bytes);
+      case Shape::other:
+        break;
     }
     return std::nullopt;
   });

@@ -31,7 +31,8 @@ bool in_order(const std::string& text, const std::vector<std::string>& marks) {
 }
 
 // "Order as in the text: c, a, b." of the keys of records (packages, options).
-std::optional<Question> keys_in_order(const Document& document, const Records& records, Choices& choices, uint64_t bytes) {
+std::optional<Question> keys_in_order(const Document& document, const Records& records, Choices& choices,
+                                      uint64_t bytes) {
   bool packages = records.shape == Shape::packages;
   auto window = choose_window(document, records, choices, bytes, 3, 6);
   if (!window) return std::nullopt;
@@ -46,12 +47,14 @@ std::optional<Question> keys_in_order(const Document& document, const Records& r
   choices.shuffle(mixed);
   if (mixed == items) return std::nullopt;
   return ask(window->text, kLocal,
-             document.chinese() ? "按文中的顺序排列：" + join(mixed, "、") + "。" : "Order as in the text: " + join(mixed, ", ") + ".",
+             document.chinese() ? "按文中的顺序排列：" + join(mixed, "、") + "。"
+                                : "Order as in the text: " + join(mixed, ", ") + ".",
              items, document.chinese());
 }
 
 // "Order the versions from the oldest to the newest." The log has the newest first.
-std::optional<Question> versions_by_age(const Document& document, const Records& records, Choices& choices, uint64_t bytes) {
+std::optional<Question> versions_by_age(const Document& document, const Records& records, Choices& choices,
+                                        uint64_t bytes) {
   auto window = choose_window(document, records, choices, bytes, 2, 5);
   if (!window) return std::nullopt;
   static const std::string months = "JanFebMarAprMayJunJulAugSepOctNovDec";
@@ -75,7 +78,8 @@ std::optional<Question> versions_by_age(const Document& document, const Records&
 }
 
 // Verses in mixed order; their numbers tell the right one.
-std::optional<Question> mixed_verses(const Document& document, const Records& records, Choices& choices, uint64_t bytes) {
+std::optional<Question> mixed_verses(const Document& document, const Records& records, Choices& choices,
+                                     uint64_t bytes) {
   auto window = choose_window(document, records, choices, bytes, 2, 5);
   if (!window) return std::nullopt;
   std::vector<std::string> items, lines;
@@ -94,7 +98,8 @@ std::optional<Question> mixed_verses(const Document& document, const Records& re
 }
 
 // Numbered paragraphs in the text's order; the question gives their openings in mixed order.
-std::optional<Question> mixed_openings(const Document& document, const Records& records, Choices& choices, uint64_t bytes) {
+std::optional<Question> mixed_openings(const Document& document, const Records& records, Choices& choices,
+                                       uint64_t bytes) {
   bool chinese = document.chinese();
   auto window = choose_window(document, records, choices, bytes, 1, 3);
   if (!window) return std::nullopt;
@@ -117,8 +122,9 @@ std::optional<Question> mixed_openings(const Document& document, const Records& 
   if (std::is_sorted(order.begin(), order.end())) return std::nullopt;
   std::string list;
   for (size_t i = 0; i < order.size(); ++i) list += "\n" + openings[order[i]];
-  auto question = ask(window->text, kLocal, chinese ? "按文中的顺序排列这些句首。" : "Order these beginnings as in the text.", openings,
-                      chinese);
+  auto question =
+      ask(window->text, kLocal, chinese ? "按文中的顺序排列这些句首。" : "Order these beginnings as in the text.",
+          openings, chinese);
   question.question += list;
   return question;
 }
@@ -136,11 +142,16 @@ std::vector<Question> generate(const Document& document, const Request& request)
     uint64_t bytes = request.max_context_bytes;
     switch (records.shape) {
       case Shape::packages:
-      case Shape::manual: return keys_in_order(document, records, choices, bytes);
-      case Shape::changelog: return versions_by_age(document, records, choices, bytes);
-      case Shape::verses: return mixed_verses(document, records, choices, bytes);
-      case Shape::prose: return mixed_openings(document, records, choices, bytes);
-      case Shape::other: break;
+      case Shape::manual:
+        return keys_in_order(document, records, choices, bytes);
+      case Shape::changelog:
+        return versions_by_age(document, records, choices, bytes);
+      case Shape::verses:
+        return mixed_verses(document, records, choices, bytes);
+      case Shape::prose:
+        return mixed_openings(document, records, choices, bytes);
+      case Shape::other:
+        break;
     }
     return std::nullopt;
   });

@@ -42,7 +42,7 @@ std::optional<Question> fields_of(const Document& document, const Records& recor
   auto some = some_of(*window, choices);
   auto keys = keys_of(some);
   if (!distinct(keys)) return std::nullopt;
-  const char* what = chinese ? "写出{}的{}，格式为“名称: 值”。" : "Match {} to its {}, as \"name: value\".";
+  const char* what = chinese ? "写出{}的{}，格式为“名称: 值”。" : "Match {} to the {}, as \"name: value\".";
   auto question = ask(window->text, std::string(field) == "Section" ? kCluster : kAggregate,
                       fill(what, {join(keys, chinese ? "、" : ", "), field}), chinese);
   for (const auto& record : some) {
@@ -82,10 +82,11 @@ std::optional<Question> phrases_of(const Document& document, const Records& reco
   }
   std::string context = records.shape == Shape::prose ? numbered(texts) : window->text;
   auto some = some_of(*window, choices);
-  const char* what = manual ? (chinese ? "找出每条说明对应的选项，格式为“编号: 选项”。" : "Match each description to its option, as \"number: option\".")
+  const char* what = manual ? (chinese ? "找出每条说明对应的选项，格式为“编号: 选项”。"
+                                       : "Match each description to its option, as \"number: option\".")
                      : records.shape == Shape::verses ? "Match each quote to its verse, as \"number: verse\"."
-                     : chinese                        ? "找出每句引文所在的段落，格式为“编号: 段落”。"
-                                                      : "Match each quote to its paragraph, as \"number: paragraph\".";
+                     : chinese ? "找出每句引文所在的段落，格式为“编号: 段落”。"
+                               : "Match each quote to its paragraph, as \"number: paragraph\".";
   auto question = ask(context, kAggregate, what, chinese);
   std::vector<std::string> phrases;
   for (const auto& record : some) {
@@ -96,7 +97,8 @@ std::optional<Question> phrases_of(const Document& document, const Records& reco
     auto parts = split(context, phrases.back());
     if (phrases.back().size() < 8 || parts.size() != 2) return std::nullopt;
     std::string before = record.key + (manual ? "\n    " : " ");
-    if (parts[0].size() < before.size() || parts[0].substr(parts[0].size() - before.size()) != before) return std::nullopt;
+    if (parts[0].size() < before.size() || parts[0].substr(parts[0].size() - before.size()) != before)
+      return std::nullopt;
     std::string number = std::to_string(phrases.size());
     question.question += "\n" + number + ". " + phrases.back();
     question.items.push_back(number + ": " + record.key);

@@ -26,8 +26,10 @@ std::optional<Pair> of_description(const Document& document) {
 // "ls - list directory contents" of a manual page, and its description.
 std::optional<Pair> of_manual(const Document& document) {
   auto blocks = split(document.text, "\n\n");
-  static const std::set<std::string> headings = {"DESCRIPTION", "描述", "描述 DESCRIPTION", "DESCRIPTION 描述", "DESCRIPTION(描述)"};
-  auto begin = std::find_if(blocks.begin(), blocks.end(), [](const std::string& block) { return headings.count(block) > 0; });
+  static const std::set<std::string> headings = {"DESCRIPTION", "描述", "描述 DESCRIPTION", "DESCRIPTION 描述",
+                                                 "DESCRIPTION(描述)"};
+  auto begin =
+      std::find_if(blocks.begin(), blocks.end(), [](const std::string& block) { return headings.count(block) > 0; });
   if (blocks.size() < 4 || begin == blocks.end()) return std::nullopt;
   size_t dash = blocks[1].find(" - ");
   if (dash == std::string::npos) return std::nullopt;
@@ -59,7 +61,8 @@ double told_by(const Pair& pair, bool chinese) {
   auto summary = units(pair.summary), text = units(pair.text);
   std::set<std::string> known(text.begin(), text.end());
   if (summary.empty()) return 0;
-  auto shared = std::count_if(summary.begin(), summary.end(), [&](const std::string& unit) { return known.count(unit) > 0; });
+  auto shared =
+      std::count_if(summary.begin(), summary.end(), [&](const std::string& unit) { return known.count(unit) > 0; });
   return static_cast<double>(shared) / static_cast<double>(summary.size());
 }
 
@@ -81,7 +84,8 @@ std::vector<Question> generate(const Document& document, const Request& request)
       return std::nullopt;
     if (pair->text.size() > request.max_context_bytes || told_by(*pair, chinese) < 0.6) return std::nullopt;
     if (pair->summary.find('\n') != std::string::npos) return std::nullopt;
-    // Both stand in the document; the summary is not simply a part of the text to be copied whole with its surroundings.
+    // Both stand in the document; the summary is not simply a part of the text to be copied whole with its
+    // surroundings.
     if (document.text.find(pair->text) == std::string::npos || document.text.find(pair->summary) == std::string::npos)
       return std::nullopt;
     Question question{.context = pair->text, .data_source = "longbench_pro", .reward_mode = kGlobal};

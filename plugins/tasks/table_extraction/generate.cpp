@@ -18,16 +18,22 @@ const Columns* columns_of(Shape shape) {
   static const Columns changelog{"version", {"urgency", "date", "maintainer"}};
   static const Columns manual{"option", {"description"}};
   switch (shape) {
-    case Shape::packages: return &packages;
-    case Shape::changelog: return &changelog;
-    case Shape::manual: return &manual;
-    default: return nullptr;
+    case Shape::packages:
+      return &packages;
+    case Shape::changelog:
+      return &changelog;
+    case Shape::manual:
+      return &manual;
+    default:
+      return nullptr;
   }
 }
 
 // The value of the row stands in the key's own part of the context, after the key.
 bool stands_with(const std::string& context, Shape shape, const std::string& key, const std::string& value) {
-  std::string mark = shape == Shape::packages ? "Package: " + key + "\n" : shape == Shape::changelog ? "(" + key + ") " : key + "\n";
+  std::string mark = shape == Shape::packages    ? "Package: " + key + "\n"
+                     : shape == Shape::changelog ? "(" + key + ") "
+                                                 : key + "\n";
   std::string end = shape == Shape::packages ? "\n\n" : shape == Shape::changelog ? "\n\n -- " : "\n\n";
   auto parts = split("\n" + context, shape == Shape::changelog ? mark : "\n" + mark);
   if (parts.size() != 2) return false;
@@ -59,11 +65,15 @@ std::vector<Question> generate(const Document& document, const Request& request)
       if (!stands_with(window->text, records.shape, record.key, *value)) return std::nullopt;
       rows.push_back({boost::json::string(record.key), boost::json::string(*value)});
     }
-    Question question{.context = window->text, .data_source = "multitableqa_pretraining", .reward_mode = "multitableqa_pretraining"};
+    Question question{
+        .context = window->text, .data_source = "multitableqa_pretraining", .reward_mode = "multitableqa_pretraining"};
     question.question =
         fill(chinese ? "把所有{}和{}列成表：" : "Make a table of every {} and its {}: ", {columns->key, field}) +
         "<answer>{\"data\": [[\"" + columns->key + "\", \"" + field + "\"], ...]}</answer>";
-    question.label = boost::json::serialize(boost::json::object{{"data", rows}});
+    std::vector<std::string> lines;
+    for (const auto& row : rows)
+      lines.push_back("[" + boost::json::serialize(row.at(0)) + ", " + boost::json::serialize(row.at(1)) + "]");
+    question.label = "{\"data\": [" + join(lines, ", ") + "]}";
     return question;
   });
 }
