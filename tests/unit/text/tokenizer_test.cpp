@@ -195,9 +195,9 @@ TEST_F(ChangedFile, FlagsOfAddedTokens) {
   const auto x = changed->encode("x").at(0);
   EXPECT_EQ(changed->encode("x \n<left>x"), (Ids{x, 2048, x}));
   EXPECT_EQ(changed->encode("x<right>\xe3\x80\x80 x"), (Ids{x, 2049, x}));
-  EXPECT_EQ(changed->encode("wordy."), Ids{2050});
+  EXPECT_EQ(changed->encode("wordy"), Ids{2050});
   EXPECT_EQ(changed->encode("wordy."), (Ids{2050, changed->encode(".").at(0)}));
-  EXPECT_THAT(changed->encode("wordy."), testing::Not(testing::Contains(2050)));
+  EXPECT_THAT(changed->encode("wordys"), testing::Not(testing::Contains(2050)));
   EXPECT_EQ(changed->encode("<\xc3\xa9>"), Ids{2051});
 }
 
