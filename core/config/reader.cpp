@@ -12,6 +12,9 @@ namespace {
 
 constexpr char override_source[] = "--set";
 
+// A key of tens of thousands of parts (a.a.a...) would exhaust the stack of the TOML library.
+constexpr size_t longest_line = 32768;
+
 std::string join(const std::string& parent, const std::string& key) {
   return parent.empty() ? key : parent + "." + key;
 }
@@ -99,6 +102,8 @@ void ConfigReader::apply(const toml::table& table, const std::string& source) {
 
 void ConfigReader::apply_override(const std::string& assignment) {
   source_ = override_source;
+  if (assignment.size() > longest_line)
+    fail("--set: expected at most ", longest_line, " bytes, found ", assignment.size());
   const size_t sign = assignment_sign(assignment);
   if (sign == std::string::npos) {
     fail("--set: expected KEY=VALUE, found \"", assignment, "\"; e.g. --set train.learning_rate=1e-5");
@@ -295,6 +300,15 @@ std::string ConfigReader::where(const toml::source_region& region) const {
 }
 
 toml::table parse_toml(const std::string& text, const std::string& source) {
+  size_t line = 1;
+  for (size_t begin = 0; begin < text.size(); ++line) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    if (end - begin > longest_line) {
+      fail(source, ":", line, ":1: a line of ", end - begin, " bytes; expected at most ", longest_line,
+           ". A list may be written over several lines");
+    }
+    begin = end + 1;
+  }
   try {
     return toml::parse(text, source);
   } catch (const toml::parse_error& error) {

@@ -289,6 +289,17 @@ TEST_F(Load, WhatACommandNeeds) {
               HasSubstr("parallel.context: this version runs on one rank; expected 1, found 2"));
 }
 
+TEST_F(Load, DeepNesting) {
+  std::string key = "a";
+  for (int i = 0; i < 16000; ++i) key += ".a";
+  EXPECT_THAT(error(key + " = 1\n"), HasSubstr("x.toml:1:1: unknown key a"));
+  EXPECT_THAT(override_error(key + "=1"), HasSubstr("--set: unknown key a"));
+  for (int i = 0; i < 4; ++i) key += "." + key;
+  EXPECT_THAT(error("\n" + key + " = 1\n"), HasSubstr("x.toml:2:1: a line of "));
+  EXPECT_THAT(override_error(key + "=1"), HasSubstr("--set: expected at most 32768 bytes"));
+  EXPECT_THAT(error("a = " + std::string(30000, '[')), HasSubstr("x.toml:1:"));
+}
+
 // Damaged files: a Config or an Error with a place in the file, nothing else.
 TEST_F(Load, DamagedFilesNeverDoMore) {
   const std::string text = read_file(GOLONG_SOURCE_DIR "/configs/golongrl-4b.toml");
