@@ -3,6 +3,8 @@
 #include <cmath>
 #include <sstream>
 
+#include "core/text/chat_template.h"
+
 namespace golong {
 namespace {
 
@@ -69,8 +71,7 @@ void describe(ConfigVisitor& visitor, PluginsConfig& plugins) {
 void describe(ConfigVisitor& visitor, ModelConfig& model) {
   visitor.key("path", &model.path, "Hugging Face folder: config.json, tokenizer.json, *.safetensors.");
   visitor.key("dtype", &model.dtype, "Type of the weights and activations in memory.", one_of({"float32", "bfloat16"}));
-  visitor.key("chat_template", &model.chat_template,
-              "How messages become text: the template's name (docs/reference/cli.md, `golong tokenize`).");
+  visitor.key("chat_template", &model.chat_template, "How messages become text.", one_of(ChatTemplate::names()));
   visitor.key("device", &model.device, "Where the model runs.", one_of({"cpu", "cuda"}));
 }
 
