@@ -62,6 +62,15 @@ std::optional<double> reward_of(const py::handle& value, size_t row) {
   return reward;
 }
 
+uint32_t length_of(const py::handle& value, size_t row) {
+  const long long length = PyIndex_Check(value.ptr()) ? PyLong_AsLongLong(value.ptr()) : -1;
+  if (length < 0 || length > UINT32_MAX) {
+    PyErr_Clear();
+    fail("advantages: lengths[", row, "] is ", std::string(py::repr(value)), "; expected a number of tokens");
+  }
+  return static_cast<uint32_t>(length);
+}
+
 plugin::Columns batch_of(const py::object& rewards, const py::object& groups, const py::object& tasks,
                          const py::object& lengths) {
   plugin::Columns batch;
@@ -83,7 +92,7 @@ plugin::Columns batch_of(const py::object& rewards, const py::object& groups, co
     batch.rewards.push_back(reward.value_or(0));
     batch.outcomes.push_back(reward ? GOLONG_SCORED : GOLONG_NOT_SCORABLE);
     batch.groups.push_back(group);
-    batch.lengths.push_back(lengths.is_none() ? 1 : length_column[i].cast<uint32_t>());
+    batch.lengths.push_back(lengths.is_none() ? 1 : length_of(length_column[i], i));
     batch.finish_reasons.push_back(GOLONG_FINISH_STOP);
   }
   if (tasks.is_none()) batch.tasks.emplace_back("all");

@@ -44,7 +44,7 @@ def advantages(
     tasks: Sequence[Hashable] | np.ndarray | None = ...,
     *,
     lengths: Sequence[int] | np.ndarray | None = ...,
-    **params: Any,
+    **kwargs: Any,
 ) -> np.ndarray: ...
 def train(
     config: Config,
