@@ -139,16 +139,16 @@ std::optional<Lookup> following_words(const Document& document, const Records& r
   size_t first = choices.below(pieces.size() - shown - asked + 1);
   Lookup lookup{.context = window->text, .answer = run_of(pieces, first + shown, asked, chinese)};
   std::string phrase = run_of(pieces, first, shown, chinese);
-  if (lookup.answer.find_first_of(".,;:!?\"()") != std::string::npos || phrase.find('"') != std::string::npos)
+  auto clean = [&](const std::string& run) {  // an answer without punctuation
+    return chinese ? all_han(run) : run.find_first_of(".,;:!?\"()") == std::string::npos;
+  };
+  if (!clean(lookup.answer) || phrase.find('"') != std::string::npos || (chinese && !all_han(phrase)))
     return std::nullopt;
-  if (chinese && (words(lookup.answer).size() != 1 || words(lookup.answer)[0] != lookup.answer)) return std::nullopt;
   lookup.question =
       chinese ? fill("“{}”后面的三个字是什么？", {phrase}) : fill("Which two words follow \"{}\"?", {phrase});
   for (int i = 0; i < 30 && lookup.others.size() < 6; ++i) {
     auto other = run_of(pieces, choices.below(pieces.size() - asked + 1), asked, chinese);
-    if (!chinese && other.find_first_of(".,;:!?\"()") != std::string::npos) continue;
-    if (chinese && (words(other).size() != 1 || words(other)[0] != other)) continue;
-    add_other(lookup, other);
+    if (clean(other)) add_other(lookup, other);
   }
   // The phrase stands once in the context, and the answer right after it.
   auto around = split(lookup.context, phrase);

@@ -190,6 +190,12 @@ std::vector<std::string> words(std::string_view text) {
   return found;
 }
 
+bool all_han(std::string_view text) {
+  for (size_t at = 0; at < text.size();)
+    if (!is_han(next_character(text, at))) return false;
+  return true;
+}
+
 size_t occurrences(std::string_view text, std::string_view word) {
   if (word.empty()) return 0;
   size_t count = 0, start = 0;

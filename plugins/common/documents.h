@@ -119,6 +119,9 @@ std::vector<std::string> characters(std::string_view text);               // cod
 // Words of letters (with inner apostrophes and hyphens), as written; Chinese words as ICU's dictionary finds them.
 std::vector<std::string> words(std::string_view text);
 
+// Han characters and nothing else?
+bool all_han(std::string_view text);
+
 // How often `word` stands in `text`: as a whole word (no letter, digit or "_" beside it), of Chinese text anywhere.
 size_t occurrences(std::string_view text, std::string_view word);
 
