@@ -136,11 +136,12 @@ def licence_of(folder, package):
     if not path.is_file():
         return "see debian/copyright"
     text = path.read_text(encoding="utf-8", errors="replace")
-    names = re.findall(r"^License:\s*(\S.*)$", text, re.M)
+    short = r"[A-Za-z][A-Za-z0-9.+~-]*"
+    names = re.findall(rf"^License:[ \t]*({short}(?: (?:and|or|with) {short}| exception)*)[ \t]*$", text, re.M)
     if not names:
         known = [("GPL-3", r"GPL-3|General Public License.{0,80}version 3"), ("GPL-2+", r"/GPL-2|version 2.{0,40}or"),
                  ("GPL", r"/GPL\b|GNU General Public"), ("LGPL", r"LGPL|Lesser General"), ("GFDL", r"Free Documentation"),
-                 ("BSD", r"\bBSD\b|Redistribution and use in source"), ("Apache-2.0", r"Apache-2"), ("Artistic", "Artistic"),
+                 ("LPPL", r"LaTeX Project Public"), ("BSD", r"\bBSD\b|Redistribution and use in source"), ("Apache-2.0", r"Apache-2"), ("Artistic", "Artistic"),
                  ("MIT", r"\bMIT\b|Permission is hereby granted"), ("public domain", r"public domain")]
         names = [name for name, pattern in known if re.search(pattern, text, re.I | re.S)][:2]
     unique = list(dict.fromkeys(name.strip() for name in names))
@@ -186,7 +187,7 @@ def sliced(stanzas, index, language, tag):
             if len(part) >= 6:
                 yield dict(id=f"{group}-{tag}-{number}", title=f"Package index, slice {number}", kind="packages",
                            language=language, text="\n\n".join(part), group=group, source="Debian package index",
-                           version="12", licence="debian/control of each package")
+                           version="12", licence="of each package's debian/control")
 
 
 def description_documents(index, english, chinese):
@@ -207,7 +208,7 @@ def description_documents(index, english, chinese):
                 return
             yield dict(id=f"description-{tag}-{name}", title=name, kind="description", language=language,
                        text=f"{short}\n\n{text}", group=group_of(source_of(index[name])),
-                       source=source_of(index[name]), version=index[name]["Version"], licence="debian/control of the package")
+                       source=source_of(index[name]), version=index[name]["Version"], licence="of its debian/control")
 
     yield from documents(english, "English", "en", 120, 700, DESCRIPTIONS)
     yield from documents(chinese, "Chinese", "zh", 30, 330, DESCRIPTIONS)

@@ -1,4 +1,4 @@
-// Questions of the task graded_ranking from a real document; README.md describes them.
+// Questions of the task graded_ranking from a real document (plugins/tasks/README.md).
 #pragma once
 #include <vector>
 
