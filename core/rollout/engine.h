@@ -15,10 +15,10 @@ namespace golong {
 struct Sampling {
   int64_t n = 1;
   int64_t max_response_tokens = 256;
-  double temperature = 1.0;      // 0: greedy
+  double temperature = 1.0;  // 0: greedy
   double top_p = 1.0;
-  int64_t top_k = 0;             // 0: all
-  std::vector<int32_t> stop_ids; // end a response; part of it
+  int64_t top_k = 0;              // 0: all
+  std::vector<int32_t> stop_ids;  // end a response; part of it
 };
 
 enum class Stream : uint64_t { train = 0, eval = 1 };
@@ -30,7 +30,7 @@ struct EngineOptions {
 };
 
 struct RolloutStats {
-  int64_t prompt_tokens = 0;      // computed, each prompt once
+  int64_t prompt_tokens = 0;  // computed, each prompt once
   int64_t response_tokens = 0;
   double prefill_seconds = 0;
   double decode_seconds = 0;

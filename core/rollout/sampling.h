@@ -1,0 +1,24 @@
+// Choosing tokens: Gumbel-max with noise that is a function of what it is for.
+#pragma once
+#include <cstdint>
+#include <span>
+
+namespace golong {
+
+struct TokenChoice {
+  int32_t token = 0;
+  float logprob = 0;  // natural, at temperature 1 over the whole vocabulary
+};
+
+struct CutOffs {
+  double temperature = 1;  // 0: the most likely token
+  double top_p = 1;
+  int64_t top_k = 0;  // 0: all
+};
+
+// Picks argmax_i logits[i] / temperature + gumbel(noise_key, i) among the tokens that the cut-offs leave. A token's
+// noise depends on its id and the key alone, so that a small change of the logits hardly ever changes the choice. Ties
+// go to the lower id. Thread-safe.
+TokenChoice choose_token(std::span<const float> logits, const CutOffs& cut_offs, uint64_t noise_key);
+
+}  // namespace golong
