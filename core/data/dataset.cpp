@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <mutex>
 #include <utility>
 
 #include "core/base/error.h"
 #include "core/base/hash.h"
+#include "core/data/parallel.h"
 #include "core/data/token_counts.h"
 
 namespace golong {
@@ -56,11 +58,15 @@ struct Dataset::State {
     const std::string key = golong::fingerprint(rows.fingerprint() + tokenizer.fingerprint() + maker->fingerprint());
     std::vector<TokenCount> counts;
     if (cache.load(key, rows.size(), counts)) return counts;
-    const auto count = [&](size_t row) {
+    counts.resize(rows.size());
+    std::mutex mutex;  // of `done`
+    size_t done = 0;
+    parallel_for(rows.size(), [&](size_t row) {
       const Prompt prompt = make(file, row);
-      return TokenCount{static_cast<uint32_t>(prompt.token_ids.size()), prompt.task};
-    };
-    counts = count_in_parallel(rows.size(), count, progress);
+      counts[row] = {static_cast<uint32_t>(prompt.token_ids.size()), prompt.task};
+      const std::lock_guard lock(mutex);
+      if (++done; progress && (done % 64 == 0 || done == rows.size())) progress(done, rows.size());
+    });
     cache.save(key, counts);
     return counts;
   }

@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/base/hash.h"
 #include "core/base/random.h"
+#include "core/data/parallel.h"
 
 namespace golong {
 namespace {
@@ -113,15 +114,17 @@ Sampler::Sampler(std::shared_ptr<const Dataset> dataset, uint64_t seed, bool shu
 Sampler::~Sampler() = default;
 
 std::vector<Prompt> Sampler::next(size_t count) {
-  std::vector<Prompt> prompts;
-  prompts.reserve(count);
-  while (prompts.size() < count) {
-    uint64_t draw;
-    const uint32_t row = state_->choose().next(state_->seed, state_->shuffle, draw);
+  std::vector<Prompt> prompts(count);
+  std::vector<uint32_t> rows(count);
+  std::vector<uint64_t> draws(count);
+  for (size_t i = 0; i < count; ++i) {
+    rows[i] = state_->choose().next(state_->seed, state_->shuffle, draws[i]);
     ++state_->drawn;
-    prompts.push_back(state_->dataset->prompt(row));
-    prompts.back().draw = draw;
   }
+  parallel_for(count, [&](size_t i) {  // long prompts take a while to encode
+    prompts[i] = state_->dataset->prompt(rows[i]);
+    prompts[i].draw = draws[i];
+  });
   return prompts;
 }
 

@@ -1,13 +1,8 @@
 #include "core/data/token_counts.h"
 
-#include <algorithm>
-#include <atomic>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
-#include <exception>
 #include <map>
-#include <mutex>
-#include <thread>
 
 #include "core/base/error.h"
 #include "core/base/file.h"
@@ -19,52 +14,7 @@ namespace json = boost::json;
 
 constexpr int format = 1;  // of the file; another one is counted anew
 
-// Of several failures the one of the lowest row, so that the message is the same each time.
-struct FirstFailure {
-  std::mutex mutex;
-  std::atomic<size_t> row{SIZE_MAX};
-  std::exception_ptr error;
-
-  void keep(size_t failed, std::exception_ptr what) {
-    const std::lock_guard lock(mutex);
-    if (failed < row) {
-      row = failed;
-      error = std::move(what);
-    }
-  }
-};
-
 }  // namespace
-
-std::vector<TokenCount> count_in_parallel(size_t rows, const std::function<TokenCount(size_t)>& count,
-                                          const std::function<void(size_t, size_t)>& progress) {
-  std::vector<TokenCount> counts(rows);
-  std::atomic<size_t> next{0}, done{0};
-  std::mutex progress_mutex;
-  FirstFailure failure;
-  const auto work = [&] {
-    for (size_t i; (i = next++) < rows && i < failure.row;) {
-      try {
-        counts[i] = count(i);
-      } catch (...) {
-        failure.keep(i, std::current_exception());
-      }
-      const size_t finished = ++done;
-      if (progress && (finished % 64 == 0 || finished == rows)) {
-        const std::lock_guard lock(progress_mutex);
-        progress(finished, rows);
-      }
-    }
-  };
-  const size_t wanted = std::max<size_t>(1, std::thread::hardware_concurrency());
-  {
-    std::vector<std::jthread> threads;
-    for (size_t i = 1; i < std::min(wanted, rows); ++i) threads.emplace_back(work);
-    work();
-  }
-  if (failure.error) std::rethrow_exception(failure.error);
-  return counts;
-}
 
 bool TokenCountCache::load(const std::string& key, size_t rows, std::vector<TokenCount>& counts) const {
   const auto path = folder_ / (key + ".json");

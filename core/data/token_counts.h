@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -13,10 +12,6 @@ struct TokenCount {
   uint32_t tokens = 0;
   std::string task;
 };
-
-// Computes `count(i)` for i below `rows` on all cores. Throws the Error of the first row (by index) that fails.
-std::vector<TokenCount> count_in_parallel(size_t rows, const std::function<TokenCount(size_t)>& count,
-                                          const std::function<void(size_t, size_t)>& progress);
 
 // Keeps counts in a folder under a key. An empty folder name keeps nothing.
 class TokenCountCache {

@@ -5,7 +5,7 @@
 #include <fstream>
 
 #include "core/base/hash.h"
-#include "core/data/token_counts.h"
+#include "core/data/parallel.h"
 #include "tests/unit/data/data_fixture.h"
 
 namespace golong {
@@ -182,15 +182,19 @@ TEST_F(DatasetTest, NoRowsLeft) {
   EXPECT_THAT(error_of([&] { dataset({write("a.jsonl", row("q"))}); }), HasSubstr("data.max_prompt_tokens = 3"));
 }
 
-TEST(TokenCounts, FailuresAreThoseOfTheFirstRow) {
+TEST(ParallelFor, CallsEachOnce) {
+  std::vector<int> calls(1000, 0);
+  parallel_for(calls.size(), [&](size_t i) { ++calls[i]; });
+  EXPECT_THAT(calls, testing::Each(1));
+  parallel_for(0, [](size_t) { FAIL(); });
+}
+
+TEST(ParallelFor, TheFirstFailureIsThrown) {
   for (int round = 0; round < 20; ++round) {
     try {
-      count_in_parallel(500,
-                        [](size_t i) -> TokenCount {
-                          if (i % 7 == 6) fail("row ", i);
-                          return {1, "t"};
-                        },
-                        {});
+      parallel_for(500, [](size_t i) {
+        if (i % 7 == 6) fail("row ", i);
+      });
       ADD_FAILURE() << "nothing was thrown";
     } catch (const Error& error) {
       EXPECT_STREQ(error.what(), "row 6");
