@@ -42,7 +42,7 @@ void add_settings(const py::dict& tables, const PluginSettings& settings) {
 }
 
 py::dict to_dict(const Config& config) {
-  const py::dict root;
+  py::dict root;
   DictMaker maker(root);
   describe(maker, const_cast<Config&>(config));  // it reads only
   const py::dict routes, tasks, normalizers;

@@ -43,6 +43,7 @@ class RowScorer {
 
   std::vector<Item> score(const std::vector<std::string>& lines) const {
     std::vector<Item> items;
+    items.reserve(lines.size());
     for (const std::string& line : lines) items.push_back(item(line, where(items.size())));
     std::vector<Group> groups;
     for (Item& item : items) {

@@ -76,7 +76,7 @@ std::optional<py::error_already_set> wait(Training& training) {
 }
 
 int64_t train(const Config& settings, bool resume, const py::object& callback) {
-  const Config config = settings;  // what Python changes from now on is for the next run
+  const Config config(settings);  // NOLINT: a copy, what Python changes from now on is for the next run
   Training training;
   TrainOptions options;
   options.resume = resume;

@@ -122,16 +122,21 @@ std::string fixed(double value, int digits) {
 void draw_axes(std::ostream& svg, const Frame& frame, int rows, int columns) {
   const double step = tick_step(frame.high - frame.low, rows);
   const int digits = std::max(0, static_cast<int>(-std::floor(std::log10(step) + 1e-9)));
-  for (double i = std::ceil(frame.low / step - 1e-9); i * step <= frame.high + 1e-9; ++i) {
-    const double y = frame.y(i * step);
+  const auto lowest = static_cast<int64_t>(std::ceil(frame.low / step - 1e-9));
+  const auto highest = static_cast<int64_t>(std::floor(frame.high / step + 1e-9));
+  for (int64_t i = lowest; i <= highest; ++i) {
+    const double value = static_cast<double>(i) * step;
+    const std::string y = fixed(frame.y(value), 1);
     svg << "<line class=\"grid\" x1=\"" << fixed(frame.left, 1) << "\" x2=\"" << fixed(frame.left + frame.width, 1)
-        << "\" y1=\"" << fixed(y, 1) << "\" y2=\"" << fixed(y, 1) << "\"/><text text-anchor=\"end\" x=\""
-        << fixed(frame.left - 7, 1) << "\" y=\"" << fixed(y + 4, 1) << "\">" << fixed(i * step, digits) << "</text>\n";
+        << "\" y1=\"" << y << "\" y2=\"" << y << "\"/><text text-anchor=\"end\" x=\"" << fixed(frame.left - 7, 1)
+        << "\" y=\"" << fixed(frame.y(value) + 4, 1) << "\">" << fixed(value, digits) << "</text>\n";
   }
-  const double every = std::max(1.0, tick_step(std::max(frame.last - frame.first, 1.0), columns));
-  for (double at = std::ceil(frame.first / every) * every; at <= frame.last; at += every) {
-    svg << "<text text-anchor=\"middle\" x=\"" << fixed(frame.x(at), 1) << "\" y=\""
-        << fixed(frame.top + frame.height + 17, 1) << "\">" << fixed(at, 0) << "</text>\n";
+  const auto every = static_cast<int64_t>(std::max(1.0, tick_step(std::max(frame.last - frame.first, 1.0), columns)));
+  const auto last = static_cast<int64_t>(frame.last);
+  for (int64_t at = static_cast<int64_t>(std::ceil(frame.first / static_cast<double>(every))) * every; at <= last;
+       at += every) {
+    svg << "<text text-anchor=\"middle\" x=\"" << fixed(frame.x(static_cast<double>(at)), 1) << "\" y=\""
+        << fixed(frame.top + frame.height + 17, 1) << "\">" << at << "</text>\n";
   }
 }
 
@@ -235,6 +240,7 @@ void write_curves_svg(const std::filesystem::path& out, const std::vector<std::f
     fail("curves of ", run_directories.size(), " runs need as many names, not ", options.names.size());
   }
   std::vector<RunData> runs;
+  runs.reserve(run_directories.size());
   for (const auto& directory : run_directories) runs.push_back(read_run(directory));
   double first = std::numeric_limits<double>::infinity();
   double last = 0;
