@@ -1,0 +1,103 @@
+#include "core/train/optimizer.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <cmath>
+
+#include "core/base/error.h"
+
+namespace golong {
+namespace {
+
+struct Update {
+  float rate, decay, beta1, beta2, epsilon, correction1, correction2_root, scale;
+};
+
+// One pass over memory: weights, gradient and both moments are read and written once.
+void update(float* weight, const float* gradient, float* first, float* second, int64_t begin, int64_t end,
+            const Update& u) {
+  for (int64_t i = begin; i < end; ++i) {
+    float g = gradient[i] * u.scale;
+    float m = first[i] = u.beta1 * first[i] + (1 - u.beta1) * g;
+    float v = second[i] = u.beta2 * second[i] + (1 - u.beta2) * g * g;
+    float decayed = weight[i] * (1 - u.rate * u.decay);
+    weight[i] = decayed - u.rate / u.correction1 * m / (std::sqrt(v) / u.correction2_root + u.epsilon);
+  }
+}
+
+}  // namespace
+
+AdamW::AdamW(const std::vector<std::pair<std::string, at::Tensor>>& parameters, AdamWOptions options)
+    : options_(options) {
+  for (const auto& [name, tensor] : parameters) {
+    Slot slot{name, tensor, {}, at::zeros(tensor.sizes(), tensor.options().dtype(at::kFloat)), {}};
+    slot.second = at::zeros_like(slot.first);
+    if (tensor.scalar_type() != at::kFloat) slot.master = tensor.detach().to(at::kFloat);
+    slots_.push_back(std::move(slot));
+  }
+}
+
+void AdamW::zero_grad() {
+  for (Slot& slot : slots_) {
+    if (slot.parameter.grad().defined()) slot.parameter.mutable_grad().zero_();
+  }
+}
+
+double AdamW::gradient_norm() const {
+  double squares = 0;
+  for (const Slot& slot : slots_) {
+    const at::Tensor& gradient = slot.parameter.grad();
+    if (!gradient.defined()) continue;
+    double norm = at::linalg_vector_norm(gradient, 2, std::nullopt, false, at::kFloat).item<double>();
+    squares += norm * norm;
+  }
+  return std::sqrt(squares);
+}
+
+void AdamW::step(double learning_rate, double scale) {
+  ++steps_;
+  at::NoGradGuard no_grad;
+  double step = static_cast<double>(steps_);
+  for (Slot& slot : slots_) {
+    if (!slot.parameter.grad().defined()) continue;
+    at::Tensor gradient = slot.parameter.grad().to(at::kFloat).contiguous();
+    at::Tensor target = slot.master.defined() ? slot.master : slot.parameter.detach();
+    Update u{static_cast<float>(learning_rate),
+             slot.parameter.dim() > 1 ? static_cast<float>(options_.weight_decay) : 0.f,
+             static_cast<float>(options_.beta1),
+             static_cast<float>(options_.beta2),
+             static_cast<float>(options_.epsilon),
+             static_cast<float>(1 - std::pow(options_.beta1, step)),
+             static_cast<float>(std::sqrt(1 - std::pow(options_.beta2, step))),
+             static_cast<float>(scale)};
+    float *weight = target.data_ptr<float>(), *first = slot.first.data_ptr<float>(),
+          *second = slot.second.data_ptr<float>();
+    const float* g = gradient.const_data_ptr<float>();
+    at::parallel_for(0, target.numel(), 16384,
+                     [&](int64_t begin, int64_t end) { update(weight, g, first, second, begin, end, u); });
+    if (slot.master.defined()) slot.parameter.detach().copy_(slot.master);
+  }
+}
+
+std::vector<std::pair<std::string, at::Tensor>> AdamW::state() const {
+  std::vector<std::pair<std::string, at::Tensor>> all;
+  for (const Slot& slot : slots_) {
+    all.emplace_back(slot.name + ".first_moment", slot.first);
+    all.emplace_back(slot.name + ".second_moment", slot.second);
+    if (slot.master.defined()) all.emplace_back(slot.name + ".master", slot.master);
+  }
+  return all;
+}
+
+void AdamW::load(const std::map<std::string, at::Tensor>& state, int64_t steps) {
+  for (auto& [name, tensor] : this->state()) {
+    auto found = state.find(name);
+    if (found == state.end()) fail("the checkpoint's optimizer state has no ", name);
+    if (found->second.sizes() != tensor.sizes()) fail("the checkpoint's optimizer state ", name, " has another shape");
+    tensor.copy_(found->second);
+  }
+  steps_ = steps;
+}
+
+}  // namespace golong

@@ -1,0 +1,50 @@
+// AdamW over a model's parameters, in place: the tensors that the rollout reads are the ones that are updated.
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace golong {
+
+struct AdamWOptions {
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0.1;  // on matrices only: norms and biases are left out, as Megatron does
+};
+
+// Moments and master weights are float32; master weights exist where the parameters are not float32. The update is that
+// of torch.optim.AdamW (decoupled decay, bias correction). Not thread-safe.
+class AdamW {
+ public:
+  AdamW(const std::vector<std::pair<std::string, at::Tensor>>& parameters, AdamWOptions options);
+
+  void zero_grad();
+
+  // Global 2-norm of all gradients (float64 sum); inf or NaN where a gradient is not finite.
+  double gradient_norm() const;
+
+  // One update; gradients are multiplied by `scale` first (clipping).
+  void step(double learning_rate, double scale = 1.0);
+
+  int64_t steps() const { return steps_; }
+
+  // Moments and master weights by name, for checkpoints; `load` throws Error where one is missing or has another shape.
+  std::vector<std::pair<std::string, at::Tensor>> state() const;
+  void load(const std::map<std::string, at::Tensor>& state, int64_t steps);
+
+ private:
+  struct Slot {
+    std::string name;
+    at::Tensor parameter, master, first, second;  // master is undefined where the parameter is float32
+  };
+  std::vector<Slot> slots_;
+  AdamWOptions options_;
+  int64_t steps_ = 0;
+};
+
+}  // namespace golong
