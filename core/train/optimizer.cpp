@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <c10/core/GradMode.h>
 
 #include <cmath>
 
@@ -57,7 +58,7 @@ double AdamW::gradient_norm() const {
 
 void AdamW::step(double learning_rate, double scale) {
   ++steps_;
-  at::NoGradGuard no_grad;
+  c10::NoGradGuard no_grad;
   double step = static_cast<double>(steps_);
   for (Slot& slot : slots_) {
     if (!slot.parameter.grad().defined()) continue;
