@@ -8,6 +8,7 @@
 #include <boost/json/serialize.hpp>
 
 #include "core/base/error.h"
+#include "core/text/fast_split.h"
 
 namespace golong {
 namespace {
@@ -93,13 +94,14 @@ std::string Normalizer::apply(std::string_view text) const {
 // Each match and each stretch between two matches is a piece; or, for ByteLevel, a space is put in front.
 struct PreTokenizer::Step {
   std::unique_ptr<icu::RegexPattern> pattern;
+  std::optional<FastSplit> fast;  // in the pattern's place
   bool prefix_space = false;
 };
 
 PreTokenizer::~PreTokenizer() = default;
 PreTokenizer::PreTokenizer(PreTokenizer&&) noexcept = default;
 
-PreTokenizer::PreTokenizer(const json::value& value) {
+PreTokenizer::PreTokenizer(const json::value& value, bool allow_fast) : allow_fast_(allow_fast) {
   if (!value.is_null()) add(value);
   if (!has_byte_level_) {
     fail("pre_tokenizer has no step ByteLevel: golong reads byte-level tokenizers only (Qwen, Llama 3, GPT-2)");
@@ -136,6 +138,7 @@ void PreTokenizer::add(const json::value& value) {
     if (!text || !text->is_string()) fail("pre_tokenizer Split has no pattern {\"Regex\"} or {\"String\"}");
     auto step = std::make_unique<Step>();
     step->pattern = compile(std::string(text->as_string()), regex ? 0 : static_cast<uint32_t>(UREGEX_LITERAL));
+    if (regex && allow_fast_) step->fast = FastSplit::of_pattern(text->as_string());
     steps_.push_back(std::move(step));
   } else if (type == "ByteLevel") {
     has_byte_level_ = true;
@@ -165,6 +168,7 @@ void PreTokenizer::apply(size_t index, std::string_view text,
     if (text.front() == ' ') return apply(index + 1, text, visit);
     return apply(index + 1, " " + std::string(text), visit);
   }
+  if (step.fast) return step.fast->split(text, [&](std::string_view word) { apply(index + 1, word, visit); });
   const icu::UnicodeString wide =
       icu::UnicodeString::fromUTF8(icu::StringPiece(text.data(), static_cast<int32_t>(text.size())));
   UErrorCode status = U_ZERO_ERROR;

@@ -23,7 +23,8 @@ class Normalizer {
 class PreTokenizer {
  public:
   // The value of "pre_tokenizer". Throws Error naming a type or an option that is not supported.
-  explicit PreTokenizer(const boost::json::value& json);
+  // `allow_fast`: known patterns are cut by hand (FastSplit) instead of by ICU, with the same words.
+  explicit PreTokenizer(const boost::json::value& json, bool allow_fast = true);
   ~PreTokenizer();
   PreTokenizer(PreTokenizer&& other) noexcept;
 
@@ -37,6 +38,7 @@ class PreTokenizer {
 
   std::vector<std::unique_ptr<Step>> steps_;
   bool has_byte_level_ = false;
+  bool allow_fast_ = true;
 };
 
 }  // namespace golong
