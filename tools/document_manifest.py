@@ -25,7 +25,8 @@ package.
 {kinds}
 """
 KINDS = {
-    "packages": "stanzas of the package index, as `apt-cache show` prints them (name, version, section, size, summary)",
+    "packages": "stanzas of the package index, as `apt-cache show` prints them (name, version, section, size)",
+    "listing": "packages with their short descriptions, as `apt-cache search` prints them",
     "description": "a package's description, with its first line as the summary",
     "changelog": "`changelog.Debian` of a package",
     "manual": "a manual page as plain text",

@@ -11,7 +11,8 @@ the same documents.
 One line of the output is one document: {id, title, kind, language, text, group, source, version, licence}. Documents
 of one group must not be parted between training and held-out rows: a group has everything that comes from the same
 source packages, or one chapter of a book. Kinds:
-  packages      stanzas of the package index (Package, Version, Section, Installed-Size, Description)
+  packages      stanzas of the package index (Package, Version, Section, Installed-Size; Chinese: the description too)
+  listing       lines "package - short description", as `apt-cache search` prints them
   description   one package's description: its first line says in short what the rest says at length
   changelog     debian/changelog, newest entry first; e-mail addresses are removed
   manual        a manual page as plain text: headings in capitals, "tag", then its indented text
@@ -50,9 +51,10 @@ MANUALS = """coreutils findutils grep sed tar gzip bzip2 xz-utils diffutils util
  lynx w3m links elinks nmap whois dnsutils bind9-dnsutils bind9-host rename fdupes stow debconf adduser passwd sudo
  login libc-bin apt-utils aptitude tasksel popularity-contest reportbug""".split()
 HASHED_PACKAGES = 260      # small packages whose changelogs and manual pages are taken, chosen by the hash of their name
-STANZAS = 16000            # stanzas of the package index
+LISTED = 16000             # lines of listings, of other packages
+STANZAS = 10000            # stanzas of the package index
 STANZAS_PER_DOCUMENT = 20
-DESCRIPTIONS = 9000
+DESCRIPTIONS = 14000
 GROUPS = 60                # source packages are spread over so many groups by the hash of their name
 
 
@@ -62,7 +64,7 @@ def rank(text):
 
 
 def group_of(source):
-    return f"packages-{rank('group ' + source) % GROUPS}"
+    return f"source-{rank('group ' + source) % GROUPS}"
 
 
 def source_of(fields):
@@ -158,26 +160,28 @@ def read_maybe_gzip(path):
 # ---------------------------------------------------------------------------------------------------------- kinds
 
 def package_documents(index, chinese):
-    """Slices of the package index, in English and with Chinese short descriptions."""
-    def stanza(fields, short, key):
+    """Slices of the package index: stanzas and listings, in English and with Chinese short descriptions."""
+    def stanza(fields, *more):
         return "\n".join([f"Package: {fields['Package']}", f"Version: {fields['Version']}",
-                          f"Section: {fields['Section']}", f"Installed-Size: {fields.get('Installed-Size', '0')}",
-                          f"{key}: {short}"])
+                          f"Section: {fields['Section']}", f"Installed-Size: {fields['Installed-Size']}", *more])
 
     def plain(fields):
         return (len(fields["Package"]) <= 18 and len(fields["Version"]) <= 14 and "Section" in fields
                 and "Installed-Size" in fields and "/" not in fields["Section"])
 
     english = [n for n, f in index.items() if plain(f) and 12 <= len(f.get("Description", "")) <= 48]
-    english = sorted(english, key=rank)[:STANZAS]
-    yield from sliced([(n, stanza(index[n], index[n]["Description"], "Description")) for n in english], index,
-                      "English", "en")
+    english.sort(key=rank)
+    yield from sliced([(n, stanza(index[n])) for n in english[:STANZAS]], index, "packages", "English")
+    listed = english[STANZAS:STANZAS + LISTED]
+    yield from sliced([(n, f"{n} - {index[n]['Description']}") for n in listed], index, "listing", "English")
     names = [n for n in chinese if n in index and plain(index[n]) and 4 <= len(chinese[n][0]) <= 30]
     names.sort(key=rank)
-    yield from sliced([(n, stanza(index[n], chinese[n][0], "Description-zh_CN")) for n in names], index, "Chinese", "zh")
+    yield from sliced([(n, stanza(index[n], f"Description-zh_CN: {chinese[n][0]}")) for n in names], index, "packages",
+                      "Chinese")
+    yield from sliced([(n, f"{n} - {chinese[n][0]}") for n in names], index, "listing", "Chinese")
 
 
-def sliced(stanzas, index, language, tag):
+def sliced(stanzas, index, kind, language):
     by_group = {}
     for name, text in stanzas:
         by_group.setdefault(group_of(source_of(index[name])), []).append(text)
@@ -185,8 +189,9 @@ def sliced(stanzas, index, language, tag):
         for number, start in enumerate(range(0, len(texts), STANZAS_PER_DOCUMENT)):
             part = sorted(texts[start:start + STANZAS_PER_DOCUMENT])
             if len(part) >= 6:
-                yield dict(id=f"{group}-{tag}-{number}", title=f"Package index, slice {number}", kind="packages",
-                           language=language, text="\n\n".join(part), group=group, source="Debian package index",
+                yield dict(id=f"{kind}-{group}-{'zh' if language == 'Chinese' else 'en'}-{number}",
+                           title=f"Package index, slice {number}", kind=kind, language=language, group=group,
+                           text=("\n\n" if kind == "packages" else "\n").join(part), source="Debian package index",
                            version="12", licence="of each package's debian/control")
 
 

@@ -104,19 +104,26 @@ std::string run_of(const std::vector<std::string>& pieces, size_t first, size_t 
   return join(part, chinese ? "" : " ");
 }
 
-// "Which verse says "and God said"?"
-std::optional<Lookup> quoted_verse(const Document& document, const Records& records, Choices& choices,
-                                   uint64_t max_bytes) {
-  auto window = choose_window(document, records, choices, max_bytes, 2, 4);
+// "Which verse says "and God said"?" "Which package is described as "XML library"?"
+std::optional<Lookup> quoted_line(const Document& document, const Records& records, Choices& choices,
+                                  uint64_t max_bytes) {
+  bool verses = records.shape == Shape::verses, chinese = document.chinese();
+  auto window = choose_window(document, records, choices, max_bytes, verses ? 2 : 3, verses ? 4 : 6);
   if (!window) return std::nullopt;
   const auto& record = choices.pick(window->records);
-  auto pieces = split(*record.field("text"), " ");
-  if (pieces.size() < 6) return std::nullopt;
-  std::string phrase = run_of(pieces, choices.below(pieces.size() - 3), 4, false);
+  auto pieces = chinese ? characters(*record.field("text")) : split(*record.field("text"), " ");
+  if (pieces.size() < (verses ? 6 : 2)) return std::nullopt;
+  // Of a verse four words from anywhere, of a description its first words.
+  std::string phrase = verses ? run_of(pieces, choices.below(pieces.size() - 3), 4, chinese)
+                              : opening(*record.field("text"), 30, chinese);
   size_t at = window->text.find(phrase);
+  if (phrase.size() < 6) return std::nullopt;
   if (window->text.find(phrase, at + 1) != std::string::npos) return std::nullopt;
   Lookup lookup{.context = window->text, .answer = record.key};
-  lookup.question = fill("Which verse says \"{}\"?", {phrase});
+  lookup.question = fill(verses    ? "Which verse says \"{}\"?"
+                         : chinese ? "哪个软件包的说明是“{}”？"
+                                   : "Which package is described as \"{}\"?",
+                         {phrase});
   for (const auto* list : Lists{&window->records, &records.list})
     for (const auto& other : *list) add_other(lookup, other.key);
   // The phrase stands in the line that begins with the answer.
@@ -168,8 +175,9 @@ std::optional<Lookup> choose_lookup(const Document& document, const Records& rec
       return changelog_field(document, records, choices, max_bytes);
     case Shape::manual:
       return described_option(document, records, choices, max_bytes);
+    case Shape::listing:
     case Shape::verses:
-      return quoted_verse(document, records, choices, max_bytes);
+      return quoted_line(document, records, choices, max_bytes);
     case Shape::prose:
       return following_words(document, records, choices, max_bytes);
     case Shape::other:

@@ -126,6 +126,19 @@ std::vector<Record> verse_records(std::string_view text) {
   return records;
 }
 
+// "name - short description", one package a line.
+std::vector<Record> listing_records(std::string_view text) {
+  std::vector<Record> records;
+  for (const auto& line : lines_of(text)) {
+    size_t dash = line.text.find(" - ");
+    if (dash == std::string_view::npos || line.text.find(' ') != dash) continue;
+    Record record{.key = std::string(line.text.substr(0, dash)), .begin = line.begin, .end = line.end};
+    record.fields.emplace_back("text", trim(line.text.substr(dash + 3)));
+    records.push_back(std::move(record));
+  }
+  return records;
+}
+
 // Paragraphs that are no headings.
 std::vector<Record> prose_records(std::string_view text) {
   std::vector<Record> records;
@@ -150,6 +163,8 @@ Records read_records(const Document& document) {
   Records records;
   if (document.kind == "packages") {
     records = {Shape::packages, package_records(document.text)};
+  } else if (document.kind == "listing") {
+    records = {Shape::listing, listing_records(document.text)};
   } else if (document.kind == "changelog") {
     records = {Shape::changelog, changelog_records(document.text)};
   } else if (document.kind == "manual") {

@@ -223,9 +223,10 @@ std::string numbered(const std::vector<std::string>& parts) {
   return text;
 }
 
-bool distinct(std::vector<std::string> values) {
-  std::sort(values.begin(), values.end());
-  return std::adjacent_find(values.begin(), values.end()) == values.end();
+bool distinct(const std::vector<std::string>& values) {
+  std::set<std::string> folded;
+  for (const auto& value : values) folded.insert(lower(value));
+  return folded.size() == values.size();
 }
 
 std::string fill(std::string_view pattern, std::initializer_list<std::string_view> values) {

@@ -49,7 +49,7 @@ struct Question {
 // ------------------------------------------------------------------------------------------------------- records
 
 // What a document consists of; decides which questions can be asked.
-enum class Shape { packages, changelog, manual, verses, prose, other };
+enum class Shape { packages, listing, changelog, manual, verses, prose, other };
 
 struct Record {
   std::string key;                                          // "" in prose
@@ -128,8 +128,8 @@ size_t occurrences(std::string_view text, std::string_view word);
 // The paragraphs with "[1] ", "[2] ", ... before them, one a line.
 std::string numbered(const std::vector<std::string>& parts);
 
-// All values different?
-bool distinct(std::vector<std::string> values);
+// All values different, also to a metric that ignores case?
+bool distinct(const std::vector<std::string>& values);
 
 // Replaces "{}" by the values, one after the other.
 std::string fill(std::string_view pattern, std::initializer_list<std::string_view> values);

@@ -152,6 +152,13 @@ std::string tag_described(const std::string& c, const std::string& phrase) {
   return "";
 }
 
+// "package - description" lines.
+bool is_listing(const std::string& c) {
+  static const std::regex line(R"(\S+ - .*)");
+  const auto all = lines(c);
+  return std::all_of(all.begin(), all.end(), [](const std::string& l) { return std::regex_match(l, line); });
+}
+
 std::string key_saying(const std::string& c, const std::string& phrase) {
   for (const auto& [key, text] : keyed(c))
     if (text.find(phrase) != std::string::npos) return key;
@@ -259,6 +266,9 @@ const std::vector<Rule>& rules() {
       {std::regex(R"re(^Which option is described as "(.*)"\?)re"),
        [](auto& c, auto& m, auto&) { return Items{tag_described(c, m[1])}; }},
       {std::regex("^哪一项的说明是“(.*)”？"), [](auto& c, auto& m, auto&) { return Items{tag_described(c, m[1])}; }},
+      {std::regex(R"re(^Which package is described as "(.*)"\?)re"),
+       [](auto& c, auto& m, auto&) { return Items{key_saying(c, m[1])}; }},
+      {std::regex("^哪个软件包的说明是“(.*)”？"), [](auto& c, auto& m, auto&) { return Items{key_saying(c, m[1])}; }},
       {std::regex(R"re(^Which verse says "(.*)"\?)re"),
        [](auto& c, auto& m, auto&) { return Items{key_saying(c, m[1])}; }},
       {std::regex(R"re(^Which two words follow "(.*)"\?)re"),
@@ -282,9 +292,9 @@ const std::vector<Rule>& rules() {
          return versions;
        }},
       {std::regex(R"(^List all options\.|^列出所有选项。)"), [](auto& c, auto&, auto&) { return dash_lines(c); }},
-      {std::regex(R"(^List all (verses|paragraphs) with the word (.+)\. Write)"),
+      {std::regex(R"(^List all (verses|paragraphs|packages) with the word (.+)\. Write)"),
        [](auto& c, auto& m, auto&) { return with_word(c, m[2]); }},
-      {std::regex("^列出包含“(.*)”的所有段落。"), [](auto& c, auto& m, auto&) { return with_word(c, m[1]); }},
+      {std::regex("^列出包含“(.*)”的所有(段落|软件包)。"), [](auto& c, auto& m, auto&) { return with_word(c, m[1]); }},
       {std::regex(R"(^How many packages have Section (\S+)\?)"),
        [](auto& c, auto& m, auto&) { return number(static_cast<long>(section_packages(c, m[1]).size())); }},
       {std::regex("^有几个软件包的Section是(.+)？"),
@@ -292,7 +302,9 @@ const std::vector<Rule>& rules() {
       {std::regex("^(.+)与(.+)的Installed-Size之(和|差)"),
        [](auto& c, auto& m, auto&) { return number(size_of(c, m[1]) + (m[3] == "和" ? 1 : -1) * size_of(c, m[2])); }},
       {std::regex(R"(^How many packages are listed\?|^文中有几个软件包？)"),
-       [](auto& c, auto&, auto&) { return number(static_cast<long>(stanzas(c).names.size())); }},
+       [](auto& c, auto&, auto&) {
+         return number(static_cast<long>(is_listing(c) ? lines(c).size() : stanzas(c).names.size()));
+       }},
       {std::regex(R"(^How many versions are listed\?)"),
        [](auto& c, auto&, auto&) { return number(static_cast<long>(entries(c).size())); }},
       {std::regex(R"(^How many changes \(\*\) has version (\S+)\?)"),
@@ -325,7 +337,8 @@ const std::vector<Rule>& rules() {
        [](auto& c, auto&, auto& q) {
          return match_phrases(q, [&](const std::string& p) { return tag_described(c, p); });
        }},
-      {std::regex(R"(^Match each quote to its (verse|paragraph)|^找出每句引文所在的段落)"),
+      {std::regex(
+           R"(^Match each quote to its (verse|paragraph)|^Match each description to its package|^找出每句引文所在的段落|^找出每条说明对应的软件包)"),
        [](auto& c, auto&, auto& q) {
          return match_phrases(q, [&](const std::string& p) { return key_saying(c, p); });
        }},
@@ -343,12 +356,12 @@ const std::vector<Rule>& rules() {
       {std::regex(R"(^Order as in the text: (.+)\. Write)"),
        [](auto& c, auto& m, auto&) {
          const bool packages = c.rfind("Package: ", 0) == 0;
-         return by_place(pieces(m[1], ", "), c, packages ? "\nPackage: " : "\n", "\n");
+         return by_place(pieces(m[1], ", "), c, packages ? "\nPackage: " : "\n", is_listing(c) ? " - " : "\n");
        }},
       {std::regex("^按文中的顺序排列：(.+)。先写"),
        [](auto& c, auto& m, auto&) {
          const bool packages = c.rfind("Package: ", 0) == 0;
-         return by_place(pieces(m[1], "、"), c, packages ? "\nPackage: " : "\n", "\n");
+         return by_place(pieces(m[1], "、"), c, packages ? "\nPackage: " : "\n", is_listing(c) ? " - " : "\n");
        }},
       {std::regex(R"(^Order all versions from oldest to newest)"),
        [](auto& c, auto&, auto&) {

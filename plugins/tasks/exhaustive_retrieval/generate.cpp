@@ -121,21 +121,24 @@ std::vector<std::string> telling_words(const std::vector<Record>& list) {
 // "List all verses with the word light." / "List all paragraphs with the word file."
 std::optional<Question> places_of_word(const Document& document, const Records& records, Choices& choices,
                                        uint64_t max_bytes) {
-  bool verses = records.shape == Shape::verses;
-  auto window = choose_window(document, records, choices, max_bytes, 3, 5);
+  bool listing = records.shape == Shape::listing, keys_in_text = listing || records.shape == Shape::verses;
+  auto window = choose_window(document, records, choices, max_bytes, 3, listing ? 7 : 5);
   if (!window) return std::nullopt;
   std::vector<std::string> keys, texts;
   for (const auto& record : window->records) {
     texts.push_back(*record.field("text"));
-    keys.push_back(verses ? record.key : "[" + std::to_string(texts.size()) + "]");
+    keys.push_back(keys_in_text ? record.key : "[" + std::to_string(texts.size()) + "]");
   }
   auto telling = telling_words(window->records);
   if (telling.empty()) return std::nullopt;
   const std::string& word = choices.pick(telling);
-  std::string what = document.chinese() ? "列出包含“{}”的所有段落。"
-                     : verses           ? "List all verses with the word {}."
-                                        : "List all paragraphs with the word {}.";
-  auto question = ask(verses ? window->text : numbered(texts), kStatements, fill(what, {word}), document.chinese());
+  std::string what = listing
+                         ? (document.chinese() ? "列出包含“{}”的所有软件包。" : "List all packages with the word {}.")
+                     : document.chinese() ? "列出包含“{}”的所有段落。"
+                     : keys_in_text       ? "List all verses with the word {}."
+                                          : "List all paragraphs with the word {}.";
+  auto question =
+      ask(keys_in_text ? window->text : numbered(texts), kStatements, fill(what, {word}), document.chinese());
   for (size_t i = 0; i < texts.size(); ++i)
     if (occurrences(texts[i], word) > 0) question.items.push_back(keys[i]);
   if (question.items.empty() || question.items.size() == texts.size()) return std::nullopt;
@@ -169,6 +172,7 @@ std::vector<Question> generate(const Document& document, const Request& request)
                                    : versions_with(document, records, choices, bytes);
       case Shape::manual:
         return all_options(document, records, choices, bytes);
+      case Shape::listing:
       case Shape::verses:
       case Shape::prose:
         return places_of_word(document, records, choices, bytes);

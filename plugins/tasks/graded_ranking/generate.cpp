@@ -148,7 +148,9 @@ std::optional<Question> of_text(const Document& document, const Records& records
 
 double suits(const Document& document) {
   auto records = read_records(document);
-  return records.shape != Shape::other && records.shape != Shape::manual && records.list.size() >= 3 ? 1.0 : 0.0;
+  bool graded = records.shape == Shape::packages || records.shape == Shape::changelog ||
+                records.shape == Shape::verses || records.shape == Shape::prose;
+  return graded && records.list.size() >= 3 ? 1.0 : 0.0;
 }
 
 std::vector<Question> generate(const Document& document, const Request& request) {

@@ -121,11 +121,15 @@ std::optional<Question> of_manual(const Document& document, const Records& recor
 
 // "How many times does the word light stand in the text?"
 std::optional<Question> of_words(const Document& document, const Records& records, Choices& choices, uint64_t bytes) {
-  auto window = choose_window(document, records, choices, bytes, 1, 5);
+  auto window = choose_window(document, records, choices, bytes, 1, records.shape == Shape::listing ? 7 : 5);
   if (!window) return std::nullopt;
-  if (records.shape == Shape::verses && choices.chance(0.3)) {
+  bool listing = records.shape == Shape::listing;
+  if ((listing || records.shape == Shape::verses) && choices.chance(listing ? 0.5 : 0.3)) {
     long again = std::count(window->text.begin(), window->text.end(), '\n') + 1;
-    return ask(window->text, "How many verses are listed?", static_cast<long>(window->records.size()), again, false);
+    const char* what = !listing             ? "How many verses are listed?"
+                       : document.chinese() ? "文中有几个软件包？"
+                                            : "How many packages are listed?";
+    return ask(window->text, what, static_cast<long>(window->records.size()), again, document.chinese());
   }
   auto found = words(window->text);
   if (found.empty()) return std::nullopt;
@@ -159,6 +163,7 @@ std::vector<Question> generate(const Document& document, const Request& request)
         return of_changelog(document, records, choices, bytes);
       case Shape::manual:
         return of_manual(document, records, choices, bytes);
+      case Shape::listing:
       case Shape::verses:
       case Shape::prose:
         return of_words(document, records, choices, bytes);

@@ -33,16 +33,17 @@ bool in_order(const std::string& text, const std::vector<std::string>& marks) {
 // "Order as in the text: c, a, b." of the keys of records (packages, options).
 std::optional<Question> keys_in_order(const Document& document, const Records& records, Choices& choices,
                                       uint64_t bytes) {
-  bool packages = records.shape == Shape::packages;
+  std::string before = records.shape == Shape::packages ? "Package: " : "";
+  std::string after = records.shape == Shape::listing ? " - " : "\n";
   auto window = choose_window(document, records, choices, bytes, 3, 6);
   if (!window) return std::nullopt;
   std::vector<std::string> items, marks;
   for (const auto& record : window->records) {
     items.push_back(record.key);
-    marks.push_back((packages ? "Package: " : "") + record.key + "\n");
+    marks.push_back(before + record.key + after);
     if (record.key.size() > 24 || record.key.find(", ") != std::string::npos) return std::nullopt;
   }
-  if (!in_order(window->text, marks)) return std::nullopt;
+  if (!distinct(items) || !in_order(window->text, marks)) return std::nullopt;
   auto mixed = items;
   choices.shuffle(mixed);
   if (mixed == items) return std::nullopt;
@@ -115,7 +116,7 @@ std::optional<Question> mixed_openings(const Document& document, const Records& 
     openings.push_back(join(parts, chinese ? "" : " "));
     if (openings.back().find('\n') != std::string::npos) return std::nullopt;
   }
-  if (!in_order(window->text, openings)) return std::nullopt;
+  if (!distinct(openings) || !in_order(window->text, openings)) return std::nullopt;
   std::vector<size_t> order(openings.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = i;
   choices.shuffle(order);
@@ -142,6 +143,7 @@ std::vector<Question> generate(const Document& document, const Request& request)
     uint64_t bytes = request.max_context_bytes;
     switch (records.shape) {
       case Shape::packages:
+      case Shape::listing:
       case Shape::manual:
         return keys_in_order(document, records, choices, bytes);
       case Shape::changelog:

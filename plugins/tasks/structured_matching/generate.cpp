@@ -73,6 +73,7 @@ std::string opening(const std::string& text, size_t bytes, bool chinese) {
 // "Which option has each description? 1. sort by size 2. ..." with lines "1: --size"; of verses and paragraphs alike.
 std::optional<Question> phrases_of(const Document& document, const Records& records, Choices& choices, uint64_t bytes) {
   bool chinese = document.chinese(), manual = records.shape == Shape::manual;
+  bool listing = records.shape == Shape::listing;
   auto window = choose_window(document, records, choices, bytes, 2, 5);
   if (!window) return std::nullopt;
   std::vector<std::string> texts;
@@ -82,8 +83,10 @@ std::optional<Question> phrases_of(const Document& document, const Records& reco
   }
   std::string context = records.shape == Shape::prose ? numbered(texts) : window->text;
   auto some = some_of(*window, choices);
-  const char* what = manual ? (chinese ? "找出每条说明对应的选项，格式为“编号: 选项”。"
-                                       : "Match each description to its option, as \"number: option\".")
+  const char* what = manual    ? (chinese ? "找出每条说明对应的选项，格式为“编号: 选项”。"
+                                          : "Match each description to its option, as \"number: option\".")
+                     : listing ? (chinese ? "找出每条说明对应的软件包，格式为“编号: 名称”。"
+                                          : "Match each description to its package, as \"number: package\".")
                      : records.shape == Shape::verses ? "Match each quote to its verse, as \"number: verse\"."
                      : chinese ? "找出每句引文所在的段落，格式为“编号: 段落”。"
                                : "Match each quote to its paragraph, as \"number: paragraph\".";
@@ -95,8 +98,8 @@ std::optional<Question> phrases_of(const Document& document, const Records& reco
     phrases.push_back(opening(text, 28, chinese));
     // Once in the context, in the line of its key (or, in a manual, in the line below).
     auto parts = split(context, phrases.back());
-    if (phrases.back().size() < 8 || parts.size() != 2) return std::nullopt;
-    std::string before = record.key + (manual ? "\n    " : " ");
+    if (phrases.back().size() < 6 || parts.size() != 2) return std::nullopt;
+    std::string before = record.key + (manual ? "\n    " : listing ? " - " : " ");
     if (parts[0].size() < before.size() || parts[0].substr(parts[0].size() - before.size()) != before)
       return std::nullopt;
     std::string number = std::to_string(phrases.size());
