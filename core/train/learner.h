@@ -8,13 +8,11 @@
 #include "core/config/config.h"
 #include "core/data/group.h"
 #include "core/model/model.h"
+#include "core/report/metrics.h"
 #include "core/train/optimizer.h"
 #include "core/train/packing.h"
 
 namespace golong {
-
-// Numbers of one update, under the names of docs/reference/metrics.md.
-using Metrics = std::map<std::string, double>;
 
 class Learner {
  public:

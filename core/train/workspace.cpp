@@ -1,0 +1,83 @@
+#include "core/train/workspace.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <malloc.h>
+
+#include <algorithm>
+
+#include "core/base/error.h"
+#include "core/report/log.h"
+
+namespace golong {
+namespace {
+
+// glibc gives large blocks back to the kernel and faults them in again, up to half of the time of a step; keep them.
+void keep_memory() {
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, -1);
+  mallopt(M_TOP_PAD, 64 << 20);
+}
+
+void check(const Config& config) {
+  const ParallelConfig& p = config.parallel;
+  if (int64_t ranks = p.replicate * p.shard * p.context * p.expert; ranks != 1) {
+    fail("[parallel] asks for ", ranks,
+         " ranks; this version runs on one. Set replicate, shard, context and expert to 1");
+  }
+  if (config.model.device != "cpu") {
+    fail("model.device = \"", config.model.device, "\": this version trains on the CPU; set model.device = \"cpu\"");
+  }
+  if (config.model.path.empty()) fail("model.path is not set; it names a Hugging Face folder");
+}
+
+}  // namespace
+
+at::ScalarType parse_dtype(const std::string& name) {
+  if (name == "float32") return at::kFloat;
+  if (name == "bfloat16") return at::kBFloat16;
+  fail("dtype ", name, " is not supported; expected float32 or bfloat16");
+}
+
+Workspace Workspace::open(const Config& config, std::shared_ptr<const plugin::Registry> registry,
+                          std::optional<uint64_t> fresh_seed) {
+  check(config);
+  keep_memory();
+  if (config.run.threads > 0) at::set_num_threads(static_cast<int>(config.run.threads));
+  Workspace w;
+  w.registry = std::move(registry);
+  std::filesystem::path folder = config.model.path;
+  at::ScalarType dtype = parse_dtype(config.model.dtype);
+  w.tokenizer = Tokenizer::load(folder);
+  w.prompts = std::make_shared<PromptMaker>(config, w.registry, w.tokenizer);
+  bool has_weights = std::filesystem::exists(folder / "model.safetensors") ||
+                     std::filesystem::exists(folder / "model.safetensors.index.json");
+  if (!has_weights && fresh_seed) {
+    log::info(folder.string(), " has no weights: starting from fresh ones");
+    w.model = make_model(read_shape(folder), dtype, at::kCPU, *fresh_seed);
+  } else {
+    w.model = load_model(folder, dtype, at::kCPU);
+  }
+  if (w.tokenizer->vocabulary_size() > w.model->shape().vocabulary) {
+    fail(folder.string(), ": the tokenizer has ", w.tokenizer->vocabulary_size(), " tokens, the model ",
+         w.model->shape().vocabulary, "; they do not belong together");
+  }
+  w.stop_ids = w.model->shape().eos_token_ids;
+  const std::string& end = w.prompts->chat_template().end_of_turn();
+  std::optional<int32_t> id = w.tokenizer->find(end);
+  if (!id)
+    fail(folder.string(), ": the tokenizer has no token ", end, ", which ends a turn of ", config.model.chat_template);
+  if (std::find(w.stop_ids.begin(), w.stop_ids.end(), *id) == w.stop_ids.end()) w.stop_ids.push_back(*id);
+  return w;
+}
+
+std::shared_ptr<const Dataset> Workspace::dataset(const Config& config, const std::vector<std::string>& files) const {
+  auto dataset = std::make_shared<Dataset>(files, config, prompts, *tokenizer);
+  std::string names;
+  for (const std::string& file : files) names += (names.empty() ? "" : ", ") + file;
+  log::info(names, ": ", dataset->size(), " rows, ", dataset->dropped(), " dropped as longer than ",
+            config.data.max_prompt_tokens, " tokens");
+  return dataset;
+}
+
+}  // namespace golong

@@ -1,0 +1,39 @@
+// What training, supervised training and evaluation have in common: the model, its tokenizer, and prompts made of rows.
+#pragma once
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/config/config.h"
+#include "core/data/dataset.h"
+#include "core/model/model.h"
+#include "core/plugin/registry.h"
+#include "core/text/tokenizer.h"
+#include "core/train/api.h"
+
+namespace golong {
+
+struct Workspace {
+  std::shared_ptr<const plugin::Registry> registry;
+  std::unique_ptr<Model> model;
+  std::shared_ptr<const Tokenizer> tokenizer;
+  std::shared_ptr<const PromptMaker> prompts;
+  std::vector<int32_t> stop_ids;  // the end of a turn, and the model's own end tokens
+
+  // Opens everything that config names; checks before anything is loaded that this build can do what is asked.
+  // `fresh_seed`: makes fresh weights with this seed where the folder has none.
+  static Workspace open(const Config& config, std::shared_ptr<const plugin::Registry> registry,
+                        std::optional<uint64_t> fresh_seed = {});
+
+  // Rows as prompts; says how many were dropped as over-long.
+  std::shared_ptr<const Dataset> dataset(const Config& config, const std::vector<std::string>& files) const;
+};
+
+at::ScalarType parse_dtype(const std::string& name);
+
+// True once somebody asked to stop; never for nullptr.
+inline bool stop_asked(const StopFlag* stop) { return stop && stop->load() != 0; }
+
+}  // namespace golong
