@@ -78,7 +78,7 @@ std::optional<Window> choose_window(const Document& document, const Records& rec
   const auto& list = records.list;
   if (list.size() < low || low == 0) return std::nullopt;
   size_t first = choices.below(list.size() - low + 1);
-  size_t wanted = std::min(choices.between(low, high), list.size() - first);
+  size_t wanted = std::min(choices.between(low, scaled(high, max_bytes)), list.size() - first);
   size_t count = 0;
   while (count < wanted && list[first + count].end - list[first].begin <= max_bytes) ++count;
   if (count < low) return std::nullopt;
@@ -87,6 +87,19 @@ std::optional<Window> choose_window(const Document& document, const Records& rec
   size_t begin = list[first].begin;
   window.text = document.text.substr(begin, list[first + count - 1].end - begin);
   return window;
+}
+
+std::vector<Record> few_of(const std::vector<Record>& records, Choices& choices) {
+  constexpr size_t few = 8;
+  if (records.size() <= few) return records;
+  std::vector<size_t> places(records.size());
+  for (size_t i = 0; i < places.size(); ++i) places[i] = i;
+  choices.shuffle(places);
+  places.resize(choices.between(4, few));
+  std::sort(places.begin(), places.end());
+  std::vector<Record> chosen;
+  for (size_t place : places) chosen.push_back(records[place]);
+  return chosen;
 }
 
 std::vector<Question> collect(const Document& document, const Request& request, std::string_view task,

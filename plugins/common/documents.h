@@ -99,8 +99,17 @@ struct Window {
   std::string text;
 };
 
-// From `low` to `high` neighbouring records whose text has at most `max_bytes`, chosen at random; nothing where `low`
-// neighbours do not fit at the place that was chosen.
+// The sizes of windows below suit contexts of some hundred bytes; long contexts get more of everything.
+constexpr size_t scaled(size_t count, uint64_t max_context_bytes) {
+  return count * (max_context_bytes < 1200 ? 1 : max_context_bytes / 600);
+}
+
+// All records where they are few; of many, 4 to 8 in the order of the text: a question names them, so that its answer
+// stays short whatever the length of the context.
+std::vector<Record> few_of(const std::vector<Record>& records, Choices& choices);
+
+// From `low` to scaled(`high`) neighbouring records whose text has at most `max_bytes`, chosen at random; nothing where
+// `low` neighbours do not fit at the place that was chosen.
 std::optional<Window> choose_window(const Document& document, const Records& records, Choices& choices,
                                     uint64_t max_bytes, size_t low, size_t high);
 

@@ -200,9 +200,9 @@ Items dash_lines(const std::string& c) {
   return all;
 }
 
-Items packages_by_size(const std::string& c) {
+Items packages_by_size(const std::string& c, const Items& names) {
   std::vector<std::pair<std::string, long>> grades;
-  for (const auto& name : stanzas(c).names) grades.emplace_back(name, size_of(c, name));
+  for (const auto& name : names) grades.emplace_back(name, size_of(c, name));
   return ranked(grades);
 }
 
@@ -219,9 +219,10 @@ Items match_fields(const std::string& c, const Items& keys, const std::string& f
 }
 
 // Rows as JSON text, [["a", "b"], ...], of values that need no escapes.
-Items table(const std::string& c, const std::string& field) {
+Items table(const std::string& c, const std::string& field, const Items& only = {}) {
   Items rows;
   auto add = [&](const std::string& a, const std::string& b) {
+    if (!only.empty() && std::find(only.begin(), only.end(), a) == only.end()) return;
     auto escaped = [](const std::string& s) { return std::regex_replace(s, std::regex(R"(["\\])"), R"(\$&)"); };
     rows.push_back("[\"" + escaped(a) + "\", \"" + escaped(b) + "\"]");
   };
@@ -345,6 +346,10 @@ std::vector<Rule> count_rules() {
 // table_extraction, structured_matching
 std::vector<Rule> match_rules() {
   return {
+      {std::regex(R"(^Make a table of (.+) and the ([\w-]+): )"),
+       [](auto& c, auto& m, auto&) { return table(c, m[2], pieces(m[1], ", ")); }},
+      {std::regex("^把(.+)和它们的([A-Za-z-]+)列成表："),
+       [](auto& c, auto& m, auto&) { return table(c, m[2], pieces(m[1], "、")); }},
       {std::regex(R"(^Make a table of every \w+ and its ([\w-]+): )"),
        [](auto& c, auto& m, auto&) { return table(c, m[1]); }},
       {std::regex("^把所有.*和([A-Za-z-]+)列成表："), [](auto& c, auto& m, auto&) { return table(c, m[1]); }},
@@ -367,12 +372,23 @@ std::vector<Rule> match_rules() {
 // graded_ranking, sequence_ordering
 std::vector<Rule> order_rules() {
   return {
-      {std::regex(R"(^Rank all packages by Installed-Size|^按Installed-Size从大到小)"),
-       [](auto& c, auto&, auto&) { return packages_by_size(c); }},
-      {std::regex(R"(^Rank all versions by the number of changes)"),
-       [](auto& c, auto&, auto&) {
+      {std::regex(R"(^Rank (.+) by Installed-Size)"),
+       [](auto& c, auto& m, auto&) {
+         return packages_by_size(c, m[1] == "all packages" ? stanzas(c).names : pieces(m[1], ", "));
+       }},
+      {std::regex("^按Installed-Size从大到小排列(.+)。先写"),
+       [](auto& c, auto& m, auto&) {
+         return packages_by_size(c, m[1] == "所有软件包" ? stanzas(c).names : pieces(m[1], "、"));
+       }},
+      {std::regex(R"(^Rank (.+) by the number of changes)"),
+       [](auto& c, auto& m, auto&) {
          std::vector<std::pair<std::string, long>> grades;
-         for (const auto& entry : entries(c)) grades.emplace_back(entry.version, entry.changes);
+         const Items only = pieces(m[1], ", ");
+         for (const auto& entry : entries(c)) {
+           if (m[1] == "all versions" || std::count(only.begin(), only.end(), entry.version) > 0) {
+             grades.emplace_back(entry.version, entry.changes);
+           }
+         }
          return ranked(grades);
        }},
       {std::regex(R"re(^Rank the (verses|paragraphs) with "(.*)" by how often)re"),
@@ -388,17 +404,27 @@ std::vector<Rule> order_rules() {
          const bool packages = c.rfind("Package: ", 0) == 0;
          return by_place(pieces(m[1], "、"), c, packages ? "\nPackage: " : "\n", is_listing(c) ? " - " : "\n");
        }},
-      {std::regex(R"(^Order all versions from oldest to newest)"),
-       [](auto& c, auto&, auto&) {
+      {std::regex(R"(^Order (.+) from oldest to newest)"),
+       [](auto& c, auto& m, auto&) {
          const auto log = entries(c);
+         const Items only = pieces(m[1], ", ");
          Items versions;
-         for (auto entry = log.rbegin(); entry != log.rend(); ++entry) versions.push_back(entry->version);
+         for (auto entry = log.rbegin(); entry != log.rend(); ++entry) {
+           if (m[1] == "all versions" || std::count(only.begin(), only.end(), entry->version) > 0) {
+             versions.push_back(entry->version);
+           }
+         }
          return versions;
        }},
-      {std::regex(R"(^Order the verses by number)"),
-       [](auto& c, auto&, auto&) {
+      {std::regex(R"(^Order (.+) by number)"),
+       [](auto& c, auto& m, auto&) {
          std::map<long, std::string> verses;
-         for (const auto& [key, text] : keyed(c)) verses[std::stol(key.substr(key.find(':') + 1))] = key;
+         const Items only = pieces(m[1], ", ");
+         for (const auto& [key, text] : keyed(c)) {
+           if (m[1] == "the verses" || std::count(only.begin(), only.end(), key) > 0) {
+             verses[std::stol(key.substr(key.find(':') + 1))] = key;
+           }
+         }
          Items names;
          for (const auto& [verse, key] : verses) names.push_back(key);
          return names;

@@ -13,6 +13,8 @@ constexpr const char* kSubset = "T6.2 Targeted Subset Cluster Identification";
 constexpr const char* kStatements = "T5.2 Key-Statement Citation Alignment";
 constexpr const char* kChanges = "T9.2 Localized Interface Change Detection";
 
+size_t most_items(uint64_t max_context_bytes) { return std::min<size_t>(scaled(7, max_context_bytes), 60); }
+
 Question ask(const std::string& context, const char* mode, const std::string& question, bool chinese) {
   Question made{.context = context, .data_source = "longbench_pro", .reward_mode = mode};
   made.question = question + (chinese ? "" : " ") + list_instruction(chinese);
@@ -57,7 +59,8 @@ std::optional<Question> closed_bugs(const Document& document, const Records& rec
   auto question = ask(window->text, kChanges, "List all bugs that are closed.", false);
   for (const auto& record : window->records)
     question.items.insert(question.items.end(), record.items.begin(), record.items.end());
-  if (question.items.empty() || question.items.size() > 7 || !distinct(question.items)) return std::nullopt;
+  if (question.items.empty() || question.items.size() > most_items(max_bytes) || !distinct(question.items))
+    return std::nullopt;
   // Every "#" of the context is one of them, so that nothing else can be meant.
   size_t marks = static_cast<size_t>(std::count(question.context.begin(), question.context.end(), '#'));
   for (const auto& bug : question.items)
@@ -93,7 +96,7 @@ std::optional<Question> all_options(const Document& document, const Records& rec
   auto question =
       ask(window->text, kSubset, document.chinese() ? "列出所有选项。" : "List all options.", document.chinese());
   for (const auto& record : window->records) question.items.push_back(record.key);
-  if (!distinct(question.items)) return std::nullopt;
+  if (!distinct(question.items) || question.items.size() > most_items(max_bytes)) return std::nullopt;
   // Lines that begin with a dash are these options and no others.
   std::vector<std::string> again;
   for (const auto& line : split(question.context, "\n"))
@@ -142,6 +145,7 @@ std::optional<Question> places_of_word(const Document& document, const Records& 
   for (size_t i = 0; i < texts.size(); ++i)
     if (occurrences(texts[i], word) > 0) question.items.push_back(keys[i]);
   if (question.items.empty() || question.items.size() == texts.size()) return std::nullopt;
+  if (question.items.size() > most_items(max_bytes)) return std::nullopt;
   // Line by line of the context: the items' lines have the word, the others do not have it even inside other words.
   auto lines = split(question.context, "\n");
   if (lines.size() != texts.size()) return std::nullopt;

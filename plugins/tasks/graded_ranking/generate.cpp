@@ -43,22 +43,33 @@ long number(const std::string& text) {
   return value;
 }
 
-// "Rank the packages by Installed-Size, largest first."
+// "all packages", or the names of those that are asked for.
+std::string named(const std::vector<Record>& some, const Window& window, const char* all, bool chinese) {
+  if (some.size() == window.records.size()) return all;
+  std::vector<std::string> names;
+  for (const auto& record : some) names.push_back(record.key);
+  return join(names, chinese ? "、" : ", ");
+}
+
+// "Rank all packages by Installed-Size, largest first."
 std::optional<Question> by_size(const Document& document, const Records& records, Choices& choices, uint64_t bytes) {
   auto window = choose_window(document, records, choices, bytes, 2, 5);
   if (!window) return std::nullopt;
   std::vector<Graded> grades;
-  for (const auto& record : window->records) {
+  const auto some = few_of(window->records, choices);
+  for (const auto& record : some) {
     const auto* size = record.field("Installed-Size");
     if (!size) return std::nullopt;
     grades.push_back({record.key, number(*size)});
   }
   auto order = ranked(grades);
   if (!order) return std::nullopt;
-  auto question = ask(window->text, kGlobal,
-                      document.chinese() ? "按Installed-Size从大到小排列所有软件包。"
-                                         : "Rank all packages by Installed-Size, largest first.",
-                      *order, document.chinese());
+  std::string which = named(some, *window, document.chinese() ? "所有软件包" : "all packages", document.chinese());
+  auto question =
+      ask(window->text, kGlobal,
+          fill(document.chinese() ? "按Installed-Size从大到小排列{}。" : "Rank {} by Installed-Size, largest first.",
+               {which}),
+          *order, document.chinese());
   long last = 1L << 60;
   for (const auto& name : question.items) {  // once more, from the lines below each name
     auto parts = split(question.context, "Package: " + name + "\n");
@@ -70,16 +81,18 @@ std::optional<Question> by_size(const Document& document, const Records& records
   return question;
 }
 
-// "Rank the versions by the number of changes (*), most first."
+// "Rank all versions by the number of changes (*), most first."
 std::optional<Question> by_changes(const Records& records, const Document& document, Choices& choices, uint64_t bytes) {
   auto window = choose_window(document, records, choices, bytes, 2, 4);
   if (!window) return std::nullopt;
   std::vector<Graded> grades;
-  for (const auto& record : window->records) grades.push_back({record.key, static_cast<long>(record.changes)});
+  const auto some = few_of(window->records, choices);
+  for (const auto& record : some) grades.push_back({record.key, static_cast<long>(record.changes)});
   auto order = ranked(grades);
   if (!order) return std::nullopt;
+  std::string which = named(some, *window, "all versions", false);
   auto question =
-      ask(window->text, kGlobal, "Rank all versions by the number of changes (*), most first.", *order, false);
+      ask(window->text, kGlobal, fill("Rank {} by the number of changes (*), most first.", {which}), *order, false);
   size_t last = question.context.size();
   for (const auto& name : question.items) {
     auto parts = split(question.context, "(" + name + ") ");
@@ -100,8 +113,10 @@ std::optional<Question> by_word(const Document& document, const std::vector<std:
   std::map<std::string, int> seen;
   for (const auto& word : found) ++seen[word];
   std::vector<std::pair<std::string, std::vector<std::string>>> candidates;
+  const size_t stride = seen.size() / 300 + 1;  // of the many words of a long text every so-many-th is tried
+  size_t place = 0;
   for (const auto& [word, count] : seen) {
-    if (count < 3) continue;
+    if (count < 3 || ++place % stride != 0) continue;
     std::vector<Graded> grades;
     for (const auto& [name, text] : parts)
       if (long often = static_cast<long>(occurrences(text, word))) grades.push_back({name, often});

@@ -136,7 +136,8 @@ std::optional<Question> of_words(const Document& document, const Records& record
   const std::string& word = choices.pick(found);
   long count = static_cast<long>(occurrences(window->text, word));
   // Most words occur once: ask for fewer of them.
-  if (word.size() < 3 || count > 9 || (count == 1 && choices.chance(0.8))) return std::nullopt;
+  if (word.size() < 3 || count > static_cast<long>(scaled(9, bytes)) || (count == 1 && choices.chance(0.8)))
+    return std::nullopt;
   // Capitals and longer words with the same letters would leave room for doubt.
   std::string folded = lower(word);
   long again = static_cast<long>(split(lower(window->text), folded).size()) - 1;

@@ -38,7 +38,7 @@ std::optional<Question> keys_in_order(const Document& document, const Records& r
   auto window = choose_window(document, records, choices, bytes, 3, 6);
   if (!window) return std::nullopt;
   std::vector<std::string> items, marks;
-  for (const auto& record : window->records) {
+  for (const auto& record : few_of(window->records, choices)) {
     items.push_back(record.key);
     marks.push_back(before + record.key + after);
     if (record.key.size() > 24 || record.key.find(", ") != std::string::npos) return std::nullopt;
@@ -53,7 +53,14 @@ std::optional<Question> keys_in_order(const Document& document, const Records& r
              items, document.chinese());
 }
 
-// "Order the versions from the oldest to the newest." The log has the newest first.
+// "all versions", or in mixed order the names of those that are asked for.
+std::string named(std::vector<std::string> items, const Window& window, const char* all, Choices& choices) {
+  if (items.size() == window.records.size()) return all;
+  choices.shuffle(items);
+  return join(items, ", ");
+}
+
+// "Order all versions from oldest to newest." The log has the newest first.
 std::optional<Question> versions_by_age(const Document& document, const Records& records, Choices& choices,
                                         uint64_t bytes) {
   auto window = choose_window(document, records, choices, bytes, 2, 5);
@@ -61,7 +68,7 @@ std::optional<Question> versions_by_age(const Document& document, const Records&
   static const std::string months = "JanFebMarAprMayJunJulAugSepOctNovDec";
   std::vector<std::string> items, marks;
   long last = 1L << 60;
-  for (const auto& record : window->records) {  // the dates must fall strictly
+  for (const auto& record : few_of(window->records, choices)) {  // the dates must fall strictly
     auto parts = split(*record.field("date"), " ");
     parts.erase(std::remove(parts.begin(), parts.end(), ""), parts.end());
     if (parts.size() != 3) return std::nullopt;
@@ -75,7 +82,8 @@ std::optional<Question> versions_by_age(const Document& document, const Records&
   }
   if (!in_order(window->text, marks)) return std::nullopt;
   std::reverse(items.begin(), items.end());
-  return ask(window->text, kTimeline, "Order all versions from oldest to newest.", items, false);
+  return ask(window->text, kTimeline,
+             fill("Order {} from oldest to newest.", {named(items, *window, "all versions", choices)}), items, false);
 }
 
 // Verses in mixed order; their numbers tell the right one.
@@ -89,13 +97,14 @@ std::optional<Question> mixed_verses(const Document& document, const Records& re
     long verse = std::atol(record.key.c_str() + record.key.find(':') + 1);
     if (verse <= last) return std::nullopt;
     last = verse;
-    items.push_back(record.key);
     lines.push_back(document.text.substr(record.begin, record.end - record.begin));
   }
+  for (const auto& record : few_of(window->records, choices)) items.push_back(record.key);
   auto mixed = lines;
   choices.shuffle(mixed);
   if (mixed == lines) return std::nullopt;
-  return ask(join(mixed, "\n"), kTimeline, "Order the verses by number.", items, false);
+  return ask(join(mixed, "\n"), kTimeline, fill("Order {} by number.", {named(items, *window, "the verses", choices)}),
+             items, false);
 }
 
 // Numbered paragraphs in the text's order; the question gives their openings in mixed order.
@@ -106,7 +115,13 @@ std::optional<Question> mixed_openings(const Document& document, const Records& 
   if (!window) return std::nullopt;
   auto pieces = sentences(window->text, chinese);
   if (pieces.size() < 3) return std::nullopt;
-  if (pieces.size() > 5) pieces.resize(5);
+  if (pieces.size() <= 12) {
+    pieces.resize(std::min<size_t>(pieces.size(), 5));
+  } else {  // a long text: five from anywhere in it, in its order
+    std::vector<std::string> some;
+    for (size_t i = 0; i < 5; ++i) some.push_back(pieces[pieces.size() * i / 5 + choices.below(pieces.size() / 5)]);
+    pieces = some;
+  }
   std::vector<std::string> openings;
   for (const auto& piece : pieces) {
     auto parts = chinese ? characters(piece) : split(piece, " ");

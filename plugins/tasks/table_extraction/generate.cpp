@@ -59,7 +59,10 @@ std::vector<Question> generate(const Document& document, const Request& request)
     if (!window) return std::nullopt;
     const char* field = choices.pick(columns->fields);
     boost::json::array rows;
-    for (const auto& record : window->records) {
+    const auto some = few_of(window->records, choices);
+    std::vector<std::string> keys;
+    for (const auto& record : some) {
+      keys.push_back(record.key);
       const std::string* value = record.field(field);
       if (!value || value->size() > 40 || record.key.size() > 24) return std::nullopt;
       if (!stands_with(window->text, records.shape, record.key, *value)) return std::nullopt;
@@ -67,9 +70,17 @@ std::vector<Question> generate(const Document& document, const Request& request)
     }
     Question question{
         .context = window->text, .data_source = "multitableqa_pretraining", .reward_mode = "multitableqa_pretraining"};
-    question.question =
-        fill(chinese ? "把所有{}和{}列成表：" : "Make a table of every {} and its {}: ", {columns->key, field}) +
-        "<answer>{\"data\": [[\"" + columns->key + "\", \"" + field + "\"], ...]}</answer>";
+    // Of a manual page "every" must mean these: no other line has an indented description below it.
+    bool manual = records.shape == Shape::manual;
+    if (manual && split(window->text, "\n    ").size() != window->records.size() + 1) return std::nullopt;
+    if (some.size() == window->records.size()) {
+      const char* what = chinese ? "把所有{}和{}列成表：" : "Make a table of every {} and its {}: ";
+      question.question = fill(what, {columns->key, field});
+    } else {
+      const char* what = chinese ? "把{}和它们的{}列成表：" : "Make a table of {} and the {}: ";
+      question.question = fill(what, {join(keys, chinese ? "、" : ", "), field});
+    }
+    question.question += fill("<answer>{\"data\": [[\"{}\", \"{}\"], ...]}</answer>", {columns->key, field});
     std::vector<std::string> lines;
     for (const auto& row : rows)
       lines.push_back("[" + boost::json::serialize(row.at(0)) + ", " + boost::json::serialize(row.at(1)) + "]");
