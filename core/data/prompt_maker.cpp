@@ -8,45 +8,12 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/hash.h"
+#include "core/data/gold_view.h"
 #include "core/plugin/call.h"
 #include "core/text/utf8.h"
 
 namespace golong {
 namespace {
-
-// A Gold as it crosses the interface; points into it.
-class RawGold {
- public:
-  explicit RawGold(const Gold& gold) {
-    static const golong_string nothing{"", 0};
-    for (const std::string& item : gold.items) items_.push_back(plugin::view(item));
-    raw_.struct_size = sizeof raw_;
-    if (gold.has_items) raw_.items = {items_.empty() ? &nothing : items_.data(), items_.size()};
-    if (gold.has_label) raw_.label = plugin::view(gold.label);
-    if (gold.has_language) raw_.language = plugin::view(gold.language);
-    raw_.variant = plugin::view(gold.variant);
-    raw_.json = plugin::view(gold.json);
-  }
-  const golong_gold& get() const { return raw_; }
-
- private:
-  std::vector<golong_string> items_;
-  golong_gold raw_{};
-};
-
-Gold copy_gold(const golong_gold& raw) {
-  Gold gold;
-  gold.has_items = raw.items.items != nullptr;
-  for (uint64_t i = 0; gold.has_items && i < raw.items.size; ++i)
-    gold.items.push_back(plugin::copy(raw.items.items[i]));
-  gold.has_label = raw.label.data != nullptr;
-  gold.label = plugin::copy(raw.label);
-  gold.has_language = raw.language.data != nullptr;
-  gold.language = plugin::copy(raw.language);
-  gold.variant = plugin::copy(raw.variant);
-  gold.json = plugin::copy(raw.json);
-  return gold;
-}
 
 // What a task makes of a row. Its callbacks must not throw into the plugin: what goes wrong is kept.
 struct Rendered {
@@ -158,7 +125,7 @@ struct PromptMaker::State {
     for (const Message& message : row.prompt) {
       messages.push_back({plugin::view(message.role), plugin::view(message.content)});
     }
-    const RawGold gold(row.gold);
+    const GoldView gold(row.gold);
     const golong_row raw{sizeof(golong_row),
                          static_cast<uint32_t>(messages.size()),
                          messages.data(),
@@ -218,7 +185,7 @@ Prompt PromptMaker::make(const Row& row, const std::string& uid) const {
 }
 
 std::string PromptMaker::answer(const Prompt& prompt) const {
-  const RawGold gold(*prompt.gold);
+  const GoldView gold(*prompt.gold);
   std::string text;
   const golong_sink sink = plugin::sink(text);
   state_->task(prompt.task).call("answer", [&](const golong_task& functions, void* instance, golong_error* error) {

@@ -4,6 +4,7 @@
 #include <exception>
 
 #include "core/base/error.h"
+#include "core/data/gold_view.h"
 #include "core/plugin/call.h"
 #include "core/text/utf8.h"
 
@@ -15,20 +16,6 @@ golong_document raw(const SourceDocument& document) {
           plugin::view(document.id),   plugin::view(document.title),
           plugin::view(document.kind), plugin::view(document.language),
           plugin::view(document.text)};
-}
-
-Gold copy_gold(const golong_gold& from) {
-  Gold gold;
-  gold.has_items = from.items.items != nullptr;
-  for (uint64_t i = 0; gold.has_items && i < from.items.size; ++i)
-    gold.items.push_back(plugin::copy(from.items.items[i]));
-  gold.has_label = from.label.data != nullptr;
-  gold.label = plugin::copy(from.label);
-  gold.has_language = from.language.data != nullptr;
-  gold.language = plugin::copy(from.language);
-  gold.variant = plugin::copy(from.variant);
-  gold.json = plugin::copy(from.json);
-  return gold;
 }
 
 // What the plugin's questions are copied into. A callback must not throw into the plugin: what goes wrong is kept.
@@ -108,20 +95,11 @@ std::vector<MadeQuestion> TaskMaker::generate(const SourceDocument& document, ui
 }
 
 std::string TaskMaker::answer(const Gold& gold) const {
-  std::vector<golong_string> items;
-  for (const auto& item : gold.items) items.push_back(plugin::view(item));
-  static const golong_string nothing{"", 0};
-  golong_gold raw_gold{};
-  raw_gold.struct_size = sizeof(golong_gold);
-  if (gold.has_items) raw_gold.items = {items.empty() ? &nothing : items.data(), items.size()};
-  if (gold.has_label) raw_gold.label = plugin::view(gold.label);
-  if (gold.has_language) raw_gold.language = plugin::view(gold.language);
-  raw_gold.variant = plugin::view(gold.variant);
-  raw_gold.json = plugin::view(gold.json);
+  const GoldView view(gold);
   std::string text;
   const golong_sink sink = plugin::sink(text);
   plugin::call(instance_, "answer",
-               [&](golong_error* e) { return instance_.task().answer(instance_.get(), &raw_gold, &sink, e); });
+               [&](golong_error* e) { return instance_.task().answer(instance_.get(), &view.get(), &sink, e); });
   return text;
 }
 

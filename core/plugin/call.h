@@ -1,7 +1,9 @@
 // Calling a function of a plugin that may fail, and turning its status into an Error.
 #pragma once
+#include <algorithm>
 #include <array>
 #include <string>
+#include <string_view>
 
 #include "core/base/error.h"
 #include "core/plugin/registry.h"
@@ -12,6 +14,11 @@ namespace golong::plugin {
 class ErrorBuffer {
  public:
   golong_error* get() { return &error_; }
+  void set(std::string_view text) {
+    size_t size = std::min(text.size(), message_.size() - 1);
+    std::copy_n(text.data(), size, message_.data());
+    message_[size] = 0;
+  }
   std::string text() {
     message_.back() = 0;
     return message_[0] ? message_.data() : "it gives no reason";

@@ -1,8 +1,6 @@
 // Scores all responses of a step in parallel, natively, each with a deadline. Results do not depend on the number of
 // threads or the order.
 #pragma once
-#include <array>
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,14 +20,25 @@ inline bool counts(const Response& response, const RewardsConfig& config) {
 
 class Scorer {
  public:
-  // Makes the rewards that are asked for on first use. Copies the config.
+  // Copies the config. A reward is made when the first group asks for it; threads start at once.
   Scorer(const Config& config, std::shared_ptr<const plugin::Registry> registry);
+
+  // Waits for nothing: calls that hang keep what they use.
   ~Scorer();
 
   // Sets reward, outcome and detail of every response from its text and the prompt's gold. `prepare` runs once for each
-  // group. Applies the gate of paper C.1 where rewards.gate is set. A plugin that misbehaves gives an outcome and a
-  // detail that names plugin, row and response; nothing throws for one response.
-  // Throws Error when a reward id is unknown, and when too many responses hung.
+  // group (again after a hang, where the plugin is not thread-safe). Where rewards.gate is set, a response that does
+  // not pass the gate of paper C.1 is scored 0.
+  //
+  // A plugin that misbehaves gives an outcome, and a detail that names plugin, row and response; nothing throws for one
+  // response. A score that comes after rewards.deadline_seconds is a timeout. A call that ignores its deadline is given
+  // up soon after it: its thread and all that it uses are left to it, and another thread takes its place.
+  //
+  // A timeout or error for which the config has a reward (rewards.timeout_reward, rewards.error_reward) gets this
+  // reward and keeps its outcome; counts() tells.
+  //
+  // Throws Error when a reward is not known or cannot be made, and when 8 calls hang at the same time.
+  // May be called from several threads.
   void score(std::vector<Group>& groups) const;
 
  private:
