@@ -240,6 +240,7 @@ void ConfigReader::plugin_table(plugin::Kind kind, const std::string& id, const 
     config_.origins[name] = where(key->source());
     if (kind == plugin::Kind::task && key->str() == "reward") {
       config_.task_rewards[id] = string_of(*value, name);
+      config_.origins[name] = where(value->source());
       continue;
     }
     plugin::Scalar scalar;
