@@ -99,7 +99,7 @@ TEST(Split, PartsTheGroupsOnceAndByTheirShare) {
     EXPECT_TRUE(in_split(d, Split::all, 0.2));
     d.id = "another";  // the group decides, not the id
     EXPECT_EQ(in_split(d, Split::eval, 0.2), eval);
-    if (eval) EXPECT_TRUE(in_split(d, Split::eval, 0.3));  // a larger share holds the same groups and more
+    EXPECT_TRUE(!eval || in_split(d, Split::eval, 0.3));  // a larger share holds the same groups and more
     held_out += eval;
   }
   EXPECT_NEAR(held_out, 800, 100);
