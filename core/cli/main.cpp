@@ -15,6 +15,7 @@
 #include "core/base/nearest.h"
 #include "core/base/version.h"
 #include "core/cli/command.h"
+#include "core/cli/help.h"
 
 namespace golong {
 namespace {
@@ -74,6 +75,7 @@ void flush_output() {
 
 int run(int argc, char** argv) {
   CLI::App app("golong trains language models on long documents with verifiable rewards.", "golong");
+  app.formatter(std::make_shared<HelpFormatter>());
   app.set_version_flag("--version", std::string("golong ") + version);
   app.require_subcommand(1);
   for (auto add : commands) add(app);
