@@ -1,0 +1,78 @@
+#include "core/eval/evaluate.h"
+
+#include "core/score/gate.h"
+
+namespace golong {
+
+void decode(std::vector<Group>& groups, const Tokenizer& tokenizer) {
+  for (Group& group : groups) {
+    for (Response& response : group.responses) response.text = tokenizer.decode(response.token_ids, true);
+  }
+}
+
+double Evaluation::mean() const {
+  double sum = 0;
+  for (const auto& [task, score] : tasks) sum += score.mean;
+  return tasks.empty() ? 0 : sum / static_cast<double>(tasks.size());
+}
+
+namespace {
+
+// Sums of one task while groups come in.
+struct Tally {
+  std::vector<double> rows;
+  double responses = 0, parsed = 0, not_scored = 0;
+
+  void add(const Group& group, const RewardsConfig& config) {
+    double sum = 0, counted = 0;
+    for (const Response& response : group.responses) {
+      responses += 1;
+      parsed += gate(response.text).empty();
+      not_scored += response.outcome != Outcome::scored;
+      if (!counts(response, config)) continue;
+      sum += response.reward;
+      counted += 1;
+    }
+    if (counted > 0) rows.push_back(sum / counted);
+  }
+};
+
+}  // namespace
+
+Evaluation evaluate(RolloutEngine& engine, const Scorer& scorer, const Dataset& dataset, const Tokenizer& tokenizer,
+                    const std::vector<int32_t>& stop_ids, const Config& config,
+                    const std::function<bool()>& should_stop,
+                    const std::function<void(size_t done, size_t total)>& on_progress) {
+  std::vector<size_t> chosen;
+  std::map<std::string, int64_t> taken;
+  for (size_t i = 0; i < dataset.size(); ++i) {
+    if (config.eval.rows_per_task > 0 && ++taken[dataset.task(i)] > config.eval.rows_per_task) continue;
+    chosen.push_back(i);
+  }
+  Sampling sampling{config.eval.n,           config.eval.max_response_tokens,
+                    config.eval.temperature, config.eval.top_p,
+                    config.eval.top_k,       stop_ids};
+  std::map<std::string, Tally> tallies;
+  // As many prompts at a time as the engine runs together, so that memory stays bounded.
+  size_t batch = static_cast<size_t>(std::max<int64_t>(1, config.rollout.max_running_responses / config.eval.n));
+  for (size_t start = 0; start < chosen.size(); start += batch) {
+    std::vector<Prompt> prompts;
+    for (size_t i = start; i < std::min(chosen.size(), start + batch); ++i)
+      prompts.push_back(dataset.prompt(chosen[i]));
+    std::vector<Group> groups = engine.generate(std::move(prompts), sampling, static_cast<uint64_t>(config.eval.seed),
+                                                Stream::eval, 0, should_stop);
+    decode(groups, tokenizer);
+    scorer.score(groups);
+    for (const Group& group : groups) tallies[group.prompt.task].add(group, config.rewards);
+    if (on_progress) on_progress(std::min(chosen.size(), start + batch), chosen.size());
+  }
+  Evaluation evaluation;
+  for (const auto& [task, tally] : tallies) {
+    evaluation.tasks[task] = task_score(tally.rows);
+    evaluation.parsed[task] = tally.parsed / tally.responses;
+    evaluation.not_scored[task] = tally.not_scored / tally.responses;
+  }
+  return evaluation;
+}
+
+}  // namespace golong

@@ -1,0 +1,33 @@
+// Measuring a model: held-out rows, sampled or greedy, scored by their rewards, by task.
+#pragma once
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/config/config.h"
+#include "core/data/dataset.h"
+#include "core/report/summary.h"
+#include "core/rollout/engine.h"
+#include "core/score/scorer.h"
+
+namespace golong {
+
+struct Evaluation {
+  TaskScores tasks;                          // mean reward of rows (each the mean of its n responses), by task
+  std::map<std::string, double> parsed;      // share of responses that pass the gate, by task
+  std::map<std::string, double> not_scored;  // share of responses whose outcome is not `scored`, by task
+  double mean() const;                       // over tasks
+};
+
+// Answers the first `rows_per_task` rows of each task (0: all) n times as `config.eval` says. The noise is that of
+// Stream::eval and eval.seed: two models see the same. Rows of which nothing was scored are left out. Throws Stopped.
+Evaluation evaluate(RolloutEngine& engine, const Scorer& scorer, const Dataset& dataset, const Tokenizer& tokenizer,
+                    const std::vector<int32_t>& stop_ids, const Config& config,
+                    const std::function<bool()>& should_stop = {},
+                    const std::function<void(size_t done, size_t total)>& on_progress = {});
+
+// Fills `text` of every response.
+void decode(std::vector<Group>& groups, const Tokenizer& tokenizer);
+
+}  // namespace golong
