@@ -270,7 +270,8 @@ def handbook_documents(folder, index):
         for path in sorted((folder / "usr/share/doc/debian-handbook/html" / locale).glob("*.html")):
             parser = Paragraphs()
             parser.feed(path.read_text(encoding="utf-8"))
-            blocks = parser.blocks
+            headings = [i for i, block in enumerate(parser.blocks) if block.startswith("# ")]
+            blocks = parser.blocks[headings[0]:] if headings else []  # what stands before is navigation
             if language == "Chinese":  # untranslated paragraphs stand among the translated ones
                 blocks = [b for b in blocks if sum("\u4e00" <= c <= "\u9fff" for c in b) > 0.2 * len(b)]
             text = "\n\n".join(blocks)

@@ -42,9 +42,26 @@ std::map<std::string, double> parse_shares(const std::vector<std::string>& entri
   return shares;
 }
 
-void print_tally(const TaskTally& tally) {
+// CLI11's own check for positive numbers answers with the largest double, written out.
+const CLI::Validator& at_least_one() {
+  static const CLI::Validator check(
+      [](std::string& text) -> std::string {
+        const bool digits =
+            !text.empty() && text.size() <= 18 && text.find_first_not_of("0123456789") == std::string::npos;
+        return digits && text.find_first_not_of('0') != std::string::npos
+                   ? ""
+                   : "\"" + text + "\": expected a whole number of at least 1";
+      },
+      "");
+  return check;
+}
+
+void print_tally(const TaskTally& tally, size_t asked) {
   std::printf("%-22s %6zu rows", tally.task.c_str(), tally.rows);
-  for (const auto& [source, rows] : tally.sources) std::printf(", %s %zu", source.c_str(), rows);
+  for (const auto& [source, rows] : tally.sources) {
+    if (rows > 0) std::printf(", %s %zu", source.c_str(), rows);
+  }
+  if (tally.rows < asked) std::printf("; the documents give no more");
   if (tally.repeated > 0) std::printf("; %zu repeated left out", tally.repeated);
   if (tally.imperfect > 0) std::printf("; %zu left out whose own answer scores below 1", tally.imperfect);
   std::printf("\n");
@@ -57,8 +74,12 @@ void run(Options& options) {
   options.make.languages = parse_shares(options.languages);
   const Config config = options.config.load();
   const auto registry = load_plugins(config);
-  const MadeRows made = make_rows(options.make, config, registry, print_tally);
-  if (made.lines.empty()) fail("no rows: no document of ", options.make.documents.string(), " suits a task");
+  const MadeRows made = make_rows(options.make, config, registry,
+                                  [&](const TaskTally& tally) { print_tally(tally, options.make.rows_per_task); });
+  if (made.lines.empty()) {
+    fail("no rows: ", options.make.documents.string(), " has no document with a question whose context has at most ",
+         options.make.max_context_bytes, " bytes (--max-context-bytes)");
+  }
   size_t bytes = 0;
   for (const auto& line : made.lines) bytes += line.size() + 1;
   std::string all;
@@ -83,7 +104,7 @@ void add_data_command(CLI::App& app) {
   make->add_option("--output", options->output, "Rows in the released schema, as JSONL")->required()->type_name("FILE");
   make->add_option("--rows-per-task", options->make.rows_per_task, "How many of each task")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(at_least_one());
   make->add_option("--seed", options->make.seed, "The same seed gives the same rows")->capture_default_str();
   make->add_option("--split", options->split, "Which documents: train, eval (held out) or all")->capture_default_str();
   make->add_option("--eval-share", options->make.eval_share, "Share of the groups of documents that is held out")
@@ -91,7 +112,7 @@ void add_data_command(CLI::App& app) {
       ->check(CLI::Range(0.0, 1.0));
   make->add_option("--max-context-bytes", options->make.max_context_bytes, "Longest part of a document in a prompt")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(at_least_one());
   make->add_option("--task", options->make.tasks, "Only this task; may stand several times")->type_name("ID");
   make->add_option("--exclude", options->exclude, "Leave out rows that stand in this file; may stand several times")
       ->type_name("FILE")
