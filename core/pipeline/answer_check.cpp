@@ -15,7 +15,7 @@ constexpr double full_score = 0.999;  // ROUGE-L of equal texts is 1 - 5e-9
 
 }  // namespace
 
-AnswerCheck::AnswerCheck(const Config& config, std::shared_ptr<const plugin::Registry> registry)
+AnswerCheck::AnswerCheck(const Config& config, const std::shared_ptr<const plugin::Registry>& registry)
     : router_(config, registry), scorer_(without_gate(config), registry) {}
 
 std::vector<bool> AnswerCheck::perfect(const TaskMaker& task, const std::vector<std::string>& rows) const {

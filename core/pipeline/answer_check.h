@@ -13,7 +13,7 @@ namespace golong {
 
 class AnswerCheck {
  public:
-  AnswerCheck(const Config& config, std::shared_ptr<const plugin::Registry> registry);
+  AnswerCheck(const Config& config, const std::shared_ptr<const plugin::Registry>& registry);
 
   // For each row (JSON) whether the answer of `task` to its gold is scored and gets at least 0.999 by the row's reward.
   std::vector<bool> perfect(const TaskMaker& task, const std::vector<std::string>& rows) const;

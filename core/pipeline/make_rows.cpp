@@ -1,6 +1,7 @@
 #include "core/pipeline/make_rows.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 #include <utility>
 
@@ -171,7 +172,7 @@ TaskTally make_task(const MakeOptions& options, const TaskMaker& task, const Ans
     for (auto& pool : pools) {
       if (of_language(pool, language)) own.push_back(&pool);
     }
-    const auto wanted = static_cast<size_t>(share * static_cast<double>(options.rows_per_task) + 0.5);
+    const auto wanted = static_cast<size_t>(std::llround(share * static_cast<double>(options.rows_per_task)));
     drawn +=
         draw_evenly(own, std::min(wanted, options.rows_per_task - drawn), options, task, check, seen, tally, lines);
   }

@@ -67,17 +67,6 @@ std::optional<Lookup> changelog_field(const Document& document, const Records& r
   return lookup;
 }
 
-// The first words of a text, at most `bytes` long, cut between words (or characters).
-std::string opening(const std::string& text, size_t bytes, bool chinese) {
-  std::string cut;
-  for (const auto& piece : chinese ? characters(text) : split(text, " ")) {
-    std::string longer = cut.empty() || chinese ? cut + piece : cut + " " + piece;
-    if (longer.size() > bytes) break;
-    cut = longer;
-  }
-  return cut;
-}
-
 // "Which option: "sort by size"?"
 std::optional<Lookup> described_option(const Document& document, const Records& records, Choices& choices,
                                        uint64_t max_bytes) {

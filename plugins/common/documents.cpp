@@ -98,6 +98,7 @@ std::vector<Record> few_of(const std::vector<Record>& records, Choices& choices)
   places.resize(choices.between(4, few));
   std::sort(places.begin(), places.end());
   std::vector<Record> chosen;
+  chosen.reserve(places.size());
   for (size_t place : places) chosen.push_back(records[place]);
   return chosen;
 }
@@ -201,6 +202,17 @@ std::vector<std::string> words(std::string_view text) {
   }
   close(text.size());
   return found;
+}
+
+std::string opening(const std::string& text, size_t bytes, bool chinese) {
+  std::string cut;
+  for (const auto& piece : chinese ? characters(text) : split(text, " ")) {
+    const std::string_view gap = cut.empty() || chinese ? "" : " ";
+    if (cut.size() + gap.size() + piece.size() > bytes) break;
+    cut += gap;
+    cut += piece;
+  }
+  return cut;
 }
 
 bool all_han(std::string_view text) {

@@ -131,6 +131,9 @@ std::vector<std::string> words(std::string_view text);
 // Han characters and nothing else?
 bool all_han(std::string_view text);
 
+// The first words of a text, at most `bytes` long, cut between words (of Chinese text: between characters).
+std::string opening(const std::string& text, size_t bytes, bool chinese);
+
 // How often `word` stands in `text`: as a whole word (no letter, digit or "_" beside it), of Chinese text anywhere.
 size_t occurrences(std::string_view text, std::string_view word);
 

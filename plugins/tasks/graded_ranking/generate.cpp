@@ -47,6 +47,7 @@ long number(const std::string& text) {
 std::string named(const std::vector<Record>& some, const Window& window, const char* all, bool chinese) {
   if (some.size() == window.records.size()) return all;
   std::vector<std::string> names;
+  names.reserve(some.size());
   for (const auto& record : some) names.push_back(record.key);
   return join(names, chinese ? "、" : ", ");
 }
@@ -87,6 +88,7 @@ std::optional<Question> by_changes(const Records& records, const Document& docum
   if (!window) return std::nullopt;
   std::vector<Graded> grades;
   const auto some = few_of(window->records, choices);
+  grades.reserve(some.size());
   for (const auto& record : some) grades.push_back({record.key, static_cast<long>(record.changes)});
   auto order = ranked(grades);
   if (!order) return std::nullopt;

@@ -40,7 +40,9 @@ std::optional<Question> keys_in_order(const Document& document, const Records& r
   std::vector<std::string> items, marks;
   for (const auto& record : few_of(window->records, choices)) {
     items.push_back(record.key);
-    marks.push_back(before + record.key + after);
+    marks.push_back(before);
+    marks.back() += record.key;
+    marks.back() += after;
     if (record.key.size() > 24 || record.key.find(", ") != std::string::npos) return std::nullopt;
   }
   if (!distinct(items) || !in_order(window->text, marks)) return std::nullopt;

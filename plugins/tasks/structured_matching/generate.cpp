@@ -27,6 +27,7 @@ std::vector<Record> some_of(const Window& window, Choices& choices) {
 
 std::vector<std::string> keys_of(const std::vector<Record>& list) {
   std::vector<std::string> keys;
+  keys.reserve(list.size());
   for (const auto& record : list) keys.push_back(record.key);
   return keys;
 }
@@ -57,17 +58,6 @@ std::optional<Question> fields_of(const Document& document, const Records& recor
     if (parts[1].substr(0, end).find(*value) == std::string::npos) return std::nullopt;
   }
   return question;
-}
-
-// The first words of a text, cut between words (or characters).
-std::string opening(const std::string& text, size_t bytes, bool chinese) {
-  std::string cut;
-  for (const auto& piece : chinese ? characters(text) : split(text, " ")) {
-    std::string longer = cut.empty() || chinese ? cut + piece : cut + " " + piece;
-    if (longer.size() > bytes) break;
-    cut = longer;
-  }
-  return cut;
 }
 
 // "Which option has each description? 1. sort by size 2. ..." with lines "1: --size"; of verses and paragraphs alike.
