@@ -172,7 +172,8 @@ void show(const Options& options) {
     if (plugin.id == options.id) found.push_back(&plugin);
   }
   if (found.empty()) {
-    fail("there is no plugin ", options.id, did_you_mean(options.id, ids), " `golong plugin list` shows what there is");
+    const std::string hint = did_you_mean(options.id, ids);
+    fail("there is no plugin ", options.id, hint.empty() ? ";" : hint, " `golong plugin list` shows what there is");
   }
   if (options.json) {
     print_json(found);

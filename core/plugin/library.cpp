@@ -3,6 +3,7 @@
 #include <boost/dll/shared_library.hpp>
 #include <cmath>
 #include <cstddef>
+#include <cstring>
 #include <set>
 #include <string>
 
@@ -22,6 +23,25 @@ bool is_identifier(const char* text) {
   return true;
 }
 
+// "1.2.3", with anything behind it
+bool is_version(const char* text) {
+  int dots = 0, digits = 0;
+  for (const char* c = text ? text : ""; *c; ++c) {
+    if (*c >= '0' && *c <= '9') {
+      ++digits;
+    } else if (*c == '.' && digits > 0 && dots < 2) {
+      ++dots;
+      digits = 0;
+    } else {
+      return dots == 2 && digits > 0 && (*c == '-' || *c == '+');
+    }
+  }
+  return dots == 2 && digits > 0;
+}
+
+// Text for a listing.
+bool is_line(const char* text) { return text && *text && !std::strpbrk(text, "\r\n"); }
+
 bool is_type(golong_type type) { return type >= GOLONG_BOOL && type <= GOLONG_STRING; }
 
 // Checks one descriptor; every complaint starts with the library and the plugin.
@@ -36,12 +56,13 @@ class DescriptorCheck {
     need_size(c_->struct_size, offsetof(golong_descriptor, extension) + sizeof c_->extension, "golong_descriptor");
     if (!is_identifier(c_->id)) complain("its id must be made of a-z, 0-9 and _, and start with a letter");
     where_ += std::string(" (") + c_->id + ")";
-    if (!c_->version || !*c_->version) complain("it has no version; \"1.0.0\" is expected");
-    if (!c_->summary) complain("it has no summary");
+    if (!is_version(c_->version)) complain("its version must be three numbers, as in \"1.0.0\"");
+    if (!is_line(c_->summary)) complain("its summary must be one line of text");
     if (!c_->create || !c_->destroy) complain("its functions create and destroy must not be NULL");
     if (!c_->functions) complain("its table of functions is NULL");
     check_functions();
     check_params();
+    check_extensions();
   }
 
  private:
@@ -75,6 +96,21 @@ class DescriptorCheck {
     }
   }
 
+  void check_extensions() const {
+    if (!c_->extension) return;
+    if (c_->kind == GOLONG_KIND_TASK) {
+      const auto* f = static_cast<const golong_task_generate*>(c_->extension(GOLONG_TASK_GENERATE));
+      if (!f) return;
+      need_size(f->struct_size, offsetof(golong_task_generate, generate) + sizeof f->generate, "golong_task_generate");
+      if (!f->suits || !f->generate) complain("suits and generate must not be NULL");
+    } else if (c_->kind == GOLONG_KIND_NORMALIZER) {
+      const auto* f = static_cast<const golong_normalizer_state*>(c_->extension(GOLONG_NORMALIZER_STATE));
+      if (!f) return;
+      need_size(f->struct_size, offsetof(golong_normalizer_state, load) + sizeof f->load, "golong_normalizer_state");
+      if (!f->save || !f->load) complain("save and load must not be NULL");
+    }
+  }
+
   void check_params() const {
     if (c_->param_count && !c_->params)
       complain("param_count is " + std::to_string(c_->param_count) + ", params is NULL");
@@ -88,7 +124,7 @@ class DescriptorCheck {
       std::string name = std::string("parameter ") + p->name;
       if (!names.insert(p->name).second) complain(name + " is declared twice");
       if (!is_type(p->type)) complain(name + " has an unknown type, " + std::to_string(p->type));
-      if (!p->help) complain(name + " has no help");
+      if (!is_line(p->help)) complain(name + " needs one line of help");
       if (p->default_value.type != p->type) complain("the default of " + name + " has another type than the parameter");
       check_default(*p, name);
     }
@@ -100,6 +136,7 @@ class DescriptorCheck {
       if (!(p.minimum <= p.maximum)) complain("the range of " + name + " is empty");
       if (!(value >= p.minimum && value <= p.maximum)) complain("the default of " + name + " is outside its range");
     }
+    if (p.type == GOLONG_BOOL && (p.default_value.boolean & ~1)) complain("the default of " + name + " is not 0 or 1");
     if (p.type == GOLONG_STRING) {
       if (!p.default_value.text.data) complain("the default of " + name + " is NULL");
       std::string value(p.default_value.text.data, p.default_value.text.size);

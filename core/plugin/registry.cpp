@@ -45,8 +45,12 @@ std::vector<fs::path> libraries_of(const fs::path& entry) {
     fail("plugins: ", entry.string(), " does not exist (from plugins.path or GOLONG_PLUGIN_PATH)");
   if (!fs::is_directory(entry)) return {entry};
   std::vector<fs::path> found;
-  for (const auto& file : fs::recursive_directory_iterator(entry)) {
-    if (file.is_regular_file() && file.path().extension() == ".so") found.push_back(file.path());
+  try {
+    for (const auto& file : fs::recursive_directory_iterator(entry)) {
+      if (file.is_regular_file() && file.path().extension() == ".so") found.push_back(file.path());
+    }
+  } catch (const fs::filesystem_error& error) {
+    fail("plugins: cannot search ", entry.string(), ": ", error.code().message());
   }
   std::sort(found.begin(), found.end());
   return found;
@@ -95,7 +99,8 @@ const Plugin& Registry::find(Kind kind, std::string_view id) const {
     if (plugin.id == id) return plugin;
     ids.push_back(plugin.id);
   }
-  fail("there is no ", name(kind), " ", id, did_you_mean(id, ids), " `golong plugin list` shows what there is");
+  std::string hint = did_you_mean(id, ids);
+  fail("there is no ", name(kind), " ", id, hint.empty() ? ";" : hint, " `golong plugin list` shows what there is");
 }
 
 }  // namespace golong::plugin

@@ -99,6 +99,8 @@ class TmnReweight : public Normalizer {
       counted += 1;
     }
     if (counted > 0) metrics("difficulty/mean_pass_rate", pass_rate / counted);
+    metrics("difficulty/weight_clamp_upper_ratio", 0);  // the weights are not clamped
+    metrics("difficulty/weight_clamp_lower_ratio", 0);
     for (size_t k = 0; k < tasks.size(); ++k) {
       if (tasks[k].groups) metrics("reward_mode/" + std::string(batch.task(k)) + "/sqrt_mean_var", tasks[k].sigma);
     }

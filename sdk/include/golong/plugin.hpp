@@ -16,7 +16,9 @@
 // Threads: without `thread_safe` the host calls one instance from one thread at a time.
 #pragma once
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -195,6 +197,8 @@ class Call {
   void check() const {
     if (cancelled()) throw Cancelled();
   }
+  // CLOCK_MONOTONIC, nanoseconds; INT64_MAX: none.
+  int64_t deadline_ns() const { return c_->deadline_ns; }
   // Adds to the text that the log and the report show for this response.
   void detail(std::string_view text) const {
     if (c_->detail.write) c_->detail.write(c_->detail.context, raw(text));
@@ -300,6 +304,17 @@ struct GenerateRequest {
   uint64_t max_context_bytes;
 };
 
+namespace [[gnu::visibility("hidden")]] detail {
+inline std::atomic<const golong_host*> host_of_library = nullptr;  // set when the first instance is made
+}
+
+// Writes to the run's log, from any thread: level GOLONG_LOG_DEBUG ... GOLONG_LOG_ERROR. Silent before an instance is
+// made.
+inline void log(int32_t level, std::string_view text) {
+  const golong_host* host = detail::host_of_library;
+  if (host && host->log) host->log(level, raw(text));
+}
+
 // -------------------------------------------------------------------------------------------------- base classes
 
 // A reward has `double score(const Gold&, const Response&, const Call&)`, or, where reading the gold once for a whole
@@ -384,12 +399,16 @@ std::unique_ptr<T> make(const Params& params) {
   }
 }
 
-template <class T>
+// `Site` tells two plugins of one class apart.
+template <class T, class Site>
 struct Lifecycle {
   static inline const golong_descriptor* descriptor = nullptr;
-  static golong_status create(const golong_host*, const golong_value* values, uint32_t, void** instance,
+  static golong_status create(const golong_host* host, const golong_value* values, uint32_t, void** instance,
                               golong_error* error) {
-    return guard(error, [&] { *instance = make<T>(Params(descriptor, values)).release(); });
+    return guard(error, [&] {
+      host_of_library = host;
+      *instance = make<T>(Params(descriptor, values)).release();
+    });
   }
   static void destroy(void* instance) { delete static_cast<T*>(instance); }
 };
@@ -397,6 +416,16 @@ struct Lifecycle {
 template <class R>
 concept Prepares = requires {
   typename R::Prepared;
+};
+template <class R>
+concept ScoresGold = requires(R& r, const Gold& gold, const Response& response, const Call& call) {
+  { r.score(gold, response, call) } -> std::convertible_to<double>;
+};
+template <class R>
+concept ScoresPrepared = Prepares<R> &&
+    requires(R& r, const Gold& gold, const typename R::Prepared& prepared, const Response& response, const Call& call) {
+  { r.prepare(gold) } -> std::same_as<typename R::Prepared>;
+  { r.score(prepared, response, call) } -> std::convertible_to<double>;
 };
 
 template <class R>
@@ -448,7 +477,7 @@ struct TaskFunctions {
     return {view(d->id), view(d->title), view(d->kind), view(d->language), view(d->text)};
   }
   static double suits(void* instance, const golong_document* d) {
-    double result = 0;
+    double result = std::numeric_limits<double>::quiet_NaN();  // where it throws: the host refuses it
     guard(nullptr, [&] { result = static_cast<T*>(instance)->suits(document(d)); });
     return result;
   }
@@ -510,13 +539,13 @@ class Plugin {
     c_.summary = summary;
     c_.flags = is_thread_safe ? GOLONG_FLAG_THREAD_SAFE : 0u;
   }
-  template <class T, class Functions>
+  template <class T, class Functions, class Site>
   Plugin&& with() && {
     c_.functions = &Functions::functions;
-    c_.create = detail::Lifecycle<T>::create;
-    c_.destroy = detail::Lifecycle<T>::destroy;
+    c_.create = detail::Lifecycle<T, Site>::create;
+    c_.destroy = detail::Lifecycle<T, Site>::destroy;
     c_.extension = Functions::extension;
-    link_ = [](const golong_descriptor* descriptor) { detail::Lifecycle<T>::descriptor = descriptor; };
+    link_ = [](const golong_descriptor* descriptor) { detail::Lifecycle<T, Site>::descriptor = descriptor; };
     return std::move(*this);
   }
   // Called once the object has its final place.
@@ -543,23 +572,28 @@ class Plugin {
 
 inline constexpr bool thread_safe = true;
 
-template <class R>
+template <class R, class Site = decltype([] {})>  // a lambda has another type at each call
 Plugin reward(const char* id, const char* version, const char* summary, std::vector<Param> params = {},
               bool is_thread_safe = false) {
+  static_assert(detail::Prepares<R> ? detail::ScoresPrepared<R> : detail::ScoresGold<R>,
+                "a reward has `double score(const Gold&, const Response&, const Call&)`, or a type `Prepared` with "
+                "`Prepared prepare(const Gold&)` and `double score(const Prepared&, const Response&, const Call&)`");
   return Plugin(GOLONG_KIND_REWARD, id, version, summary, std::move(params), is_thread_safe)
-      .template with<R, detail::RewardFunctions<R>>();
+      .template with<R, detail::RewardFunctions<R>, Site>();
 }
-template <class T>
+template <class T, class Site = decltype([] {})>
 Plugin task(const char* id, const char* version, const char* summary, std::vector<Param> params = {},
             bool is_thread_safe = false) {
+  static_assert(std::is_base_of_v<Task, T>, "a task derives from golong::sdk::Task");
   return Plugin(GOLONG_KIND_TASK, id, version, summary, std::move(params), is_thread_safe)
-      .template with<T, detail::TaskFunctions<T>>();
+      .template with<T, detail::TaskFunctions<T>, Site>();
 }
-template <class N>
+template <class N, class Site = decltype([] {})>
 Plugin normalizer(const char* id, const char* version, const char* summary, std::vector<Param> params = {},
                   bool is_thread_safe = false) {
+  static_assert(std::is_base_of_v<Normalizer, N>, "a normalizer derives from golong::sdk::Normalizer");
   return Plugin(GOLONG_KIND_NORMALIZER, id, version, summary, std::move(params), is_thread_safe)
-      .template with<N, detail::NormalizerFunctions<N>>();
+      .template with<N, detail::NormalizerFunctions<N>, Site>();
 }
 
 namespace [[gnu::visibility("hidden")]] detail {
