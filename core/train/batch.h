@@ -1,0 +1,32 @@
+// The scored groups of a step: collecting a batch whose rewards differ, and turning it into the columns that
+// normalizers and metrics take.
+#pragma once
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/config/config.h"
+#include "core/data/group.h"
+#include "core/plugin/normalizer.h"
+#include "core/report/step_metrics.h"
+
+namespace golong {
+
+// True where the rewards that count differ, so that the group teaches something (paper E.2).
+bool rewards_differ(const Group& group, const RewardsConfig& config);
+
+struct ReportColumns {
+  std::vector<GroupColumn> groups;
+  std::vector<ResponseColumn> responses;
+};
+ReportColumns report_columns(const std::vector<Group>& groups, const RewardsConfig& config);
+
+plugin::Columns normalizer_columns(const std::vector<Group>& groups, const RewardsConfig& config);
+
+// Advantages by group and response, from the normalizer; its metrics are added.
+std::vector<std::vector<double>> compute_advantages(const plugin::Normalizer& normalizer,
+                                                    const std::vector<Group>& groups, const RewardsConfig& config,
+                                                    std::map<std::string, double>& metrics);
+
+}  // namespace golong

@@ -1,0 +1,262 @@
+#include "core/train/grpo.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+
+#include "core/base/error.h"
+#include "core/base/file.h"
+#include "core/checkpoint/checkpoint.h"
+#include "core/data/sampler.h"
+#include "core/eval/evaluate.h"
+#include "core/plugin/normalizer.h"
+#include "core/report/log.h"
+#include "core/report/progress.h"
+#include "core/rollout/engine.h"
+#include "core/score/scorer.h"
+#include "core/train/batch.h"
+#include "core/train/learner.h"
+#include "core/train/run_files.h"
+#include "core/train/workspace.h"
+
+namespace golong {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Timer {
+ public:
+  // Seconds since the last call.
+  double lap() {
+    auto now = std::chrono::steady_clock::now();
+    double seconds = std::chrono::duration<double>(now - last_).count();
+    last_ = now;
+    return seconds;
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+class GrpoRun {
+ public:
+  GrpoRun(const Config& config, std::shared_ptr<const plugin::Registry> registry, const TrainOptions& options);
+  int64_t run();
+
+ private:
+  std::vector<Group> collect(int64_t step, Metrics& metrics);
+  Metrics step(int64_t step);
+  void save(int64_t step);
+  int64_t restore();
+  Evaluation measure();
+  void add(Metrics& metrics, const Metrics& more) { metrics.insert(more.begin(), more.end()); }
+  bool stopping() const { return stop_asked(options_.stop) || callback_stopped_; }
+
+  const Config config_;
+  const TrainOptions options_;
+  Workspace work_;
+  std::shared_ptr<const Dataset> rows_, eval_rows_;
+  Sampler sampler_;
+  RolloutEngine rollout_;
+  Scorer scorer_;
+  plugin::Normalizer normalizer_;
+  Learner learner_;
+  CheckpointStore checkpoints_;
+  int64_t first_step_ = 0;  // steps that were done before
+  bool callback_stopped_ = false;
+  std::optional<RunFiles> files_;
+  std::optional<Progress> progress_;
+};
+
+// A folder with checkpoints belongs to a run; going over it by accident would lose it.
+fs::path checkpoint_folder(const Config& config, const TrainOptions& options) {
+  fs::path folder = fs::path(config.run.directory) / "checkpoints";
+  bool used = fs::exists(folder) && !fs::is_empty(folder);
+  if (used && !options.resume) {
+    fail(config.run.directory,
+         " holds the checkpoints of a run. Go on with --resume, choose another run.directory, or "
+         "remove the folder");
+  }
+  return folder;
+}
+
+plugin::Settings settings_of(const Config& config) {
+  auto found = config.normalizer_settings.find(config.train.normalizer);
+  return found == config.normalizer_settings.end() ? plugin::Settings{} : found->second;
+}
+
+GrpoRun::GrpoRun(const Config& config, std::shared_ptr<const plugin::Registry> registry, const TrainOptions& options)
+    : config_(config),
+      options_(options),
+      work_(Workspace::open(config, registry)),
+      rows_(work_.dataset(config, config.data.train)),
+      eval_rows_(config.data.eval.empty() ? nullptr : work_.dataset(config, config.data.eval)),
+      sampler_(rows_, static_cast<uint64_t>(config.train.seed), config.data.shuffle, config.data.task_weights),
+      rollout_(*work_.model, {config.rollout.max_running_responses, config.rollout.prefill_chunk_tokens,
+                              config.rollout.batch_invariant}),
+      scorer_(config, registry),
+      normalizer_(registry->find(plugin::Kind::normalizer, config.train.normalizer), settings_of(config)),
+      learner_(*work_.model, config.train, config.rollout.max_response_tokens),
+      checkpoints_(checkpoint_folder(config, options), config.checkpoint.keep) {
+  log::open_file(fs::path(config.run.directory) / "log.txt");
+  first_step_ = options.resume ? restore() : 0;
+  write_file_atomic(fs::path(config.run.directory) / "config.toml", config.to_toml());
+}
+
+int64_t total_steps(const Config& config, size_t rows) {
+  if (config.train.steps > 0) return config.train.steps;
+  int64_t per_step = config.train.filter_groups ? config.train.generation_prompts : config.train.prompts_per_step;
+  return std::max<int64_t>(1, config.train.epochs * static_cast<int64_t>(rows) / per_step);
+}
+
+// Prompts, responses, rewards, until the batch is full of groups whose rewards differ (paper E.2; surplus is dropped).
+std::vector<Group> GrpoRun::collect(int64_t step, Metrics& metrics) {
+  const TrainConfig& train = config_.train;
+  const size_t wanted = static_cast<size_t>(train.prompts_per_step);
+  Sampling sampling{config_.rollout.n,           config_.rollout.max_response_tokens,
+                    config_.rollout.temperature, config_.rollout.top_p,
+                    config_.rollout.top_k,       work_.stop_ids};
+  std::vector<Group> kept, all;
+  double generate = 0, score = 0, tokens = 0;
+  Timer timer;
+  for (int64_t round = 0; kept.size() < wanted; ++round) {
+    if (round == train.max_generation_batches) {
+      fail("step ", step, ": after ", round, " generation batches only ", kept.size(), " of ", wanted,
+           " groups have rewards that differ. Raise train.max_generation_batches or rollout.n, lower "
+           "train.prompts_per_step, or take easier or harder rows; train.filter_groups = false trains on all groups");
+    }
+    int64_t draw = train.filter_groups ? train.generation_prompts : train.prompts_per_step;
+    progress_->phase("generate");
+    timer.lap();
+    std::vector<Group> groups =
+        rollout_.generate(sampler_.next(static_cast<size_t>(draw)), sampling, static_cast<uint64_t>(train.seed),
+                          Stream::train, step - 1, [this] { return stopping(); });
+    decode(groups, *work_.tokenizer);
+    tokens += static_cast<double>(rollout_.stats().prompt_tokens + rollout_.stats().response_tokens);
+    generate += timer.lap();
+    progress_->phase("score");
+    scorer_.score(groups);
+    score += timer.lap();
+    for (Group& group : groups) {
+      if (kept.size() < wanted && (!train.filter_groups || rewards_differ(group, config_.rewards)))
+        kept.push_back(group);
+      all.push_back(std::move(group));
+    }
+  }
+  ReportColumns columns = report_columns(all, config_.rewards);
+  add(metrics, generation_metrics(columns.groups, columns.responses));
+  size_t differing = static_cast<size_t>(
+      std::count_if(all.begin(), all.end(), [&](const Group& g) { return rewards_differ(g, config_.rewards); }));
+  metrics["filter/dropped_share"] = 1 - static_cast<double>(differing) / static_cast<double>(all.size());
+  metrics["rollout/tokens_per_second"] = generate > 0 ? tokens / generate : 0;
+  metrics["time/generate"] = generate;
+  metrics["time/score"] = score;
+  return kept;
+}
+
+Metrics GrpoRun::step(int64_t step) {
+  Metrics metrics;
+  Timer whole, timer;
+  std::vector<Group> groups = collect(step, metrics);
+  timer.lap();
+  progress_->phase("update");
+  std::vector<std::vector<double>> advantages = compute_advantages(normalizer_, groups, config_.rewards, metrics);
+  add(metrics, learner_.update(groups, advantages));
+  metrics["time/update"] = timer.lap();
+  std::vector<double> flat;
+  for (const auto& group : advantages) flat.insert(flat.end(), group.begin(), group.end());
+  ReportColumns columns = report_columns(groups, config_.rewards);
+  add(metrics, batch_metrics(columns.groups, columns.responses, flat));
+  files_->samples(step, groups, advantages, *work_.tokenizer);
+  metrics["time/step"] = whole.lap();
+  return metrics;
+}
+
+void GrpoRun::save(int64_t step) {
+  Snapshot snapshot;
+  snapshot.step = step;
+  for (const auto& [name, tensor] : work_.model->parameters()) snapshot.weights.emplace_back(name, tensor.detach());
+  snapshot.optimizer = learner_.optimizer().state();
+  snapshot.texts = {{"sampler.json", sampler_.save()},
+                    {"normalizer.state", normalizer_.save()},
+                    {"optimizer_steps", std::to_string(learner_.optimizer().steps())},
+                    {"run.toml", config_.to_toml()},
+                    {"config.json", work_.model->shape().json}};
+  checkpoints_.save(snapshot);
+}
+
+// Puts everything back where the newest checkpoint left it; returns its step.
+int64_t GrpoRun::restore() {
+  std::optional<Snapshot> snapshot = checkpoints_.load_newest();
+  if (!snapshot) {
+    log::warning(config_.run.directory, " has no checkpoint: starting from the beginning");
+    return 0;
+  }
+  std::map<std::string, at::Tensor> weights(snapshot->weights.begin(), snapshot->weights.end());
+  for (const auto& [name, tensor] : work_.model->parameters()) {
+    auto found = weights.find(name);
+    if (found == weights.end() || found->second.sizes() != tensor.sizes() ||
+        found->second.scalar_type() != tensor.scalar_type()) {
+      fail("the checkpoint of step ", snapshot->step, " is of another model: ", name,
+           " differs. model.path and "
+           "model.dtype must be those of the run");
+    }
+    tensor.detach().copy_(found->second);
+  }
+  learner_.optimizer().load({snapshot->optimizer.begin(), snapshot->optimizer.end()},
+                            std::stoll(snapshot->texts.at("optimizer_steps")));
+  sampler_.load(snapshot->texts.at("sampler.json"));
+  normalizer_.load(snapshot->texts.at("normalizer.state"));
+  log::info("going on after step ", snapshot->step);
+  return snapshot->step;
+}
+
+Evaluation GrpoRun::measure() {
+  Progress progress("evaluate", static_cast<int64_t>(eval_rows_->size()), {.plain_every = 1 << 20});
+  return evaluate(
+      rollout_, scorer_, *eval_rows_, *work_.tokenizer, work_.stop_ids, config_,
+      [this] { return stop_asked(options_.stop); },
+      [&](size_t done, size_t) { progress.update(static_cast<int64_t>(done)); });
+}
+
+int64_t GrpoRun::run() {
+  const int64_t steps = total_steps(config_, rows_->size());
+  files_.emplace(config_, options_.resume && first_step_ > 0 ? std::optional<int64_t>(first_step_) : std::nullopt);
+  const bool evaluates = eval_rows_ != nullptr;
+  if (evaluates && !files_->has_before() && first_step_ == 0) files_->before(measure());
+  progress_.emplace("train", steps, ProgressOptions{.first = first_step_});
+  int64_t done = first_step_;
+  try {
+    while (done < steps && !stopping()) {
+      Metrics metrics = step(done + 1);
+      ++done;
+      if (evaluates && config_.eval.every > 0 && done % config_.eval.every == 0 && done < steps) {
+        for (const auto& [task, score] : measure().tasks) metrics["eval/" + task] = score.mean;
+      }
+      // Metrics first: a resumed run cuts off what is newer than its checkpoint.
+      files_->step(done, metrics);
+      if (config_.checkpoint.every > 0 && done % config_.checkpoint.every == 0 && done < steps) save(done);
+      progress_->update(done, metrics["reward/mean"], metrics["rollout/tokens_per_second"]);
+      if (options_.on_step && !options_.on_step({done, metrics})) callback_stopped_ = true;
+    }
+  } catch (const Stopped&) {
+    // In the middle of a step: its draws are not in the checkpoint, so that the step is done again from its beginning.
+    progress_.reset();
+    files_->report();
+    return done;
+  }
+  progress_.reset();
+  if (done > first_step_) save(done);
+  if (evaluates && done == steps && !stopping()) files_->after(measure());
+  if (done > 0) files_->report();
+  return done;
+}
+
+}  // namespace
+
+int64_t run_grpo(const Config& config, std::shared_ptr<const plugin::Registry> registry, const TrainOptions& options) {
+  return GrpoRun(config, std::move(registry), options).run();
+}
+
+}  // namespace golong

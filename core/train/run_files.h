@@ -1,0 +1,42 @@
+// What a run writes for people: metrics, samples, the table before and after, the report.
+#pragma once
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/config/config.h"
+#include "core/data/group.h"
+#include "core/eval/evaluate.h"
+#include "core/report/metrics.h"
+#include "core/report/samples.h"
+#include "core/report/summary.h"
+#include "core/text/tokenizer.h"
+
+namespace golong {
+
+class RunFiles {
+ public:
+  // `resumed_step`: see MetricsWriter.
+  RunFiles(const Config& config, std::optional<int64_t> resumed_step);
+
+  void step(int64_t step, const Metrics& metrics);
+  // Keeps the first response of some groups, spread over the batch.
+  void samples(int64_t step, const std::vector<Group>& groups, const std::vector<std::vector<double>>& advantages,
+               const Tokenizer& tokenizer);
+  void before(const Evaluation& evaluation) { summary_.before = evaluation.tasks; }
+  void after(const Evaluation& evaluation);  // writes summary.json and prints the table
+  bool has_before() const { return !summary_.before.empty(); }
+  // Writes report.html, where the config asks for it.
+  void report() const;
+
+ private:
+  std::filesystem::path directory_;
+  ReportConfig config_;
+  MetricsWriter metrics_;
+  SampleWriter samples_;
+  Summary summary_;
+};
+
+}  // namespace golong
