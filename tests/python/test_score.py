@@ -12,7 +12,7 @@ def row(response, **changes):
 
 
 def test_one_response():
-    right, wrong = golong.score([row(END + "[Answer]\n42", id="a"), row(END + "[Answer]\n41", id=7)])
+    right, wrong = golong.score([row(END + "42", id="a"), row(END + "41", id=7)])
     assert right == {"id": "a", "task": "precise_retrieval", "reward": "em", "score": 1.0, "outcome": "scored",
                      "detail": right["detail"]}
     assert wrong["id"] == 7 and wrong["score"] == 0.0 and wrong["outcome"] == "scored"
@@ -20,7 +20,7 @@ def test_one_response():
 
 
 def test_a_list_of_responses_gives_lists():
-    result, = golong.score([row([END + "[Answer]\n42", END + "[Answer]\nno", "42"])])
+    result, = golong.score([row([END + "42", END + "no", "42"])])
     assert result["score"] == [1.0, 0.0, 0.0]  # the last one has no </think>
     assert result["outcome"] == ["scored"] * 3 and len(result["detail"]) == 3
     assert result["id"] is None
@@ -29,7 +29,7 @@ def test_a_list_of_responses_gives_lists():
 
 
 def test_order_is_kept():
-    rows = [row(END + f"[Answer]\n{i % 3}", id=i, reward_model={"ground_truth": {"golden_label": "1"}})
+    rows = [row(END + f"{i % 3}", id=i, reward_model={"ground_truth": {"golden_label": "1"}})
             for i in range(300)]
     results = golong.score(iter(rows))
     assert [result["id"] for result in results] == list(range(300))
@@ -37,7 +37,7 @@ def test_order_is_kept():
 
 
 def test_rows_that_cannot_be_scored_do_not_spoil_the_others():
-    strange, known = golong.score([row("x", data_source="nobody_knows_this"), row(END + "[Answer]\n42")])
+    strange, known = golong.score([row(END + "x", data_source="nobody_knows_this"), row(END + "42")])
     assert strange["score"] is None and strange["outcome"] == "unscorable" and "nobody_knows_this" in strange["detail"]
     assert strange["reward"] is None
     assert known["score"] == 1.0
@@ -47,14 +47,14 @@ def test_config_decides():
     text = "42"  # without </think>
     assert golong.score([row(text)])[0]["score"] == 0.0
     config = golong.Config(["rewards.gate=false", 'routes."mine".reward=em', 'routes."mine".task=precise_retrieval'])
-    assert golong.score([row("[Answer]\n42")], config)[0]["score"] == 1.0
-    assert golong.Scorer(config).score([row("[Answer]\n42", data_source="mine")])[0]["score"] == 1.0
+    assert golong.score([row("42")], config)[0]["score"] == 1.0
+    assert golong.Scorer(config).score([row("42", data_source="mine")])[0]["score"] == 1.0
     config.rewards.gate = True  # a scorer keeps the config that it was made with
     assert golong.Scorer(config).score([row(text)])[0]["score"] == 0.0
 
 
 def test_other_languages_and_strange_text():
-    result, = golong.score([row([END + "[Answer]\n四十二", "\x00\x01" + END, "", "😀" * 1000 + END],
+    result, = golong.score([row([END + "四十二", "\x00\x01" + END, "", "😀" * 1000 + END],
                                 reward_model={"ground_truth": {"golden_label": "四十二"}})])
     assert result["score"] == [1.0, 0.0, 0.0, 0.0]
 
@@ -64,7 +64,7 @@ def test_threads_may_score_at_once():
     found = []
 
     def work(label):
-        rows = [row(END + f"[Answer]\n{label}", reward_model={"ground_truth": {"golden_label": str(i)}}) for i in range(20)]
+        rows = [row(END + f"{label}", reward_model={"ground_truth": {"golden_label": str(i)}}) for i in range(20)]
         found.append((label, [result["score"] for result in scorer.score(rows)]))
 
     threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
@@ -77,15 +77,23 @@ def test_threads_may_score_at_once():
         assert scores == [float(i == label) for i in range(20)]
 
 
+@pytest.mark.parametrize("bad, message", [
+    ({"data_source": "EM"}, "no column response"),
+    (row(3), "response"),
+])
+def test_malformed_rows_are_errors_of_their_own(bad, message):
+    results = golong.score([row(END + "42"), bad])
+    assert results[0]["score"] == 1.0
+    assert results[1]["score"] is None and results[1]["outcome"] == "error"
+    assert "rows[1]" in results[1]["detail"] and message in results[1]["detail"]
+
+
 @pytest.mark.parametrize("rows, message", [
-    ([{"data_source": "EM"}], r"rows\[0\]"),
-    ([row("x"), {"response": 3}], r"rows\[1\]"),
-    ([row("x"), 5], r"rows\[1\]"),
+    ([row("x"), 5], r"rows\[1\]: expected a dict, not int"),
     ([row("x", extra_info={"a": object()})], r"rows\[0\].*not JSON serializable"),
     ([row("x", extra_info={"a": float("nan")})], r"rows\[0\]"),
-    ([row("lone \ud800 surrogate")], r"rows\[0\]"),
 ])
-def test_malformed_rows_are_named(rows, message):
+def test_what_is_no_row_is_named(rows, message):
     with pytest.raises(golong.Error, match=message):
         golong.score(rows)
 
