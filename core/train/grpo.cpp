@@ -193,17 +193,7 @@ int64_t GrpoRun::restore() {
     log::warning(config_.run.directory, " has no checkpoint: starting from the beginning");
     return 0;
   }
-  std::map<std::string, at::Tensor> weights(snapshot->weights.begin(), snapshot->weights.end());
-  for (const auto& [name, tensor] : work_.model->parameters()) {
-    auto found = weights.find(name);
-    if (found == weights.end() || found->second.sizes() != tensor.sizes() ||
-        found->second.scalar_type() != tensor.scalar_type()) {
-      fail("the checkpoint of step ", snapshot->step, " is of another model: ", name,
-           " differs. model.path and "
-           "model.dtype must be those of the run");
-    }
-    tensor.detach().copy_(found->second);
-  }
+  load_weights(*work_.model, *snapshot);
   learner_.optimizer().load({snapshot->optimizer.begin(), snapshot->optimizer.end()},
                             std::stoll(snapshot->texts.at("optimizer_steps")));
   sampler_.load(snapshot->texts.at("sampler.json"));

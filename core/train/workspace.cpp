@@ -33,6 +33,19 @@ void check(const Config& config) {
 
 }  // namespace
 
+void load_weights(Model& model, const Snapshot& snapshot) {
+  std::map<std::string, at::Tensor> weights(snapshot.weights.begin(), snapshot.weights.end());
+  for (const auto& [name, tensor] : model.parameters()) {
+    auto found = weights.find(name);
+    if (found == weights.end() || found->second.sizes() != tensor.sizes() ||
+        found->second.scalar_type() != tensor.scalar_type()) {
+      fail("the checkpoint of step ", snapshot.step, " is of another model: ", name,
+           " differs. model.path and model.dtype must be those of the run");
+    }
+    tensor.detach().copy_(found->second);
+  }
+}
+
 at::ScalarType parse_dtype(const std::string& name) {
   if (name == "float32") return at::kFloat;
   if (name == "bfloat16") return at::kBFloat16;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/checkpoint/checkpoint.h"
 #include "core/config/config.h"
 #include "core/data/dataset.h"
 #include "core/model/model.h"
@@ -30,6 +31,9 @@ struct Workspace {
   // Rows as prompts; says how many were dropped as over-long.
   std::shared_ptr<const Dataset> dataset(const Config& config, const std::vector<std::string>& files) const;
 };
+
+// Puts a checkpoint's weights into the model, in place. Throws Error that names the first tensor that does not fit.
+void load_weights(Model& model, const Snapshot& snapshot);
 
 at::ScalarType parse_dtype(const std::string& name);
 

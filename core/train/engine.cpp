@@ -1,0 +1,92 @@
+// The door of the library (api.h): each function checks what it needs and hands on.
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <torch/version.h>
+
+#include <boost/json.hpp>
+#include <filesystem>
+#include <sstream>
+
+#include "core/base/error.h"
+#include "core/base/file.h"
+#include "core/checkpoint/checkpoint.h"
+#include "core/eval/evaluate.h"
+#include "core/model/safetensors.h"
+#include "core/report/progress.h"
+#include "core/train/api.h"
+#include "core/train/grpo.h"
+#include "core/train/logprobs.h"
+#include "core/train/sft.h"
+#include "core/train/workspace.h"
+
+namespace golong {
+namespace {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+
+// Writes a checkpoint's weights with the model's config and tokenizer as a Hugging Face folder.
+void export_checkpoint(const Config& config, const std::string& checkpoint, const std::string& output) {
+  Snapshot snapshot = read_checkpoint(checkpoint);
+  std::error_code error;
+  fs::create_directories(output, error);
+  if (error) fail("cannot make the folder ", output, ": ", error.message());
+  write_safetensors(fs::path(output) / "model.safetensors", snapshot.weights, {{"format", "pt"}});
+  for (const char* file :
+       {"config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json", "chat_template.jinja"}) {
+    fs::path source = fs::path(config.model.path) / file;
+    if (fs::exists(source)) fs::copy_file(source, fs::path(output) / file, fs::copy_options::overwrite_existing);
+  }
+}
+
+// The folder to measure: the one that was named, else the weights of the run's newest checkpoint over model.path.
+std::string evaluate_model(const Config& config, std::shared_ptr<const plugin::Registry> registry,
+                           const std::string& model, StopFlag* stop) {
+  Workspace work = Workspace::open(config, registry);
+  fs::path checkpoints = fs::path(config.run.directory) / "checkpoints";
+  if (model.empty() && fs::is_directory(checkpoints)) {
+    if (std::optional<Snapshot> newest = CheckpointStore(checkpoints, config.checkpoint.keep).load_newest()) {
+      load_weights(*work.model, *newest);
+    }
+  }
+  std::shared_ptr<const Dataset> rows = work.dataset(config, config.data.eval);
+  RolloutEngine engine(*work.model, {config.rollout.max_running_responses, config.rollout.prefill_chunk_tokens,
+                                     config.rollout.batch_invariant});
+  Scorer scorer(config, registry);
+  Progress progress("evaluate", static_cast<int64_t>(rows->size()));
+  Evaluation evaluation = evaluate(
+      engine, scorer, *rows, *work.tokenizer, work.stop_ids, config, [stop] { return stop_asked(stop); },
+      [&](size_t done, size_t) { progress.update(static_cast<int64_t>(done)); });
+  json::object after, errors, counts, parsed;
+  for (const auto& [task, score] : evaluation.tasks) {
+    after[task] = score.mean;
+    errors[task] = score.standard_error ? json::value(*score.standard_error) : json::value(nullptr);
+    counts[task] = score.count;
+    parsed[task] = evaluation.parsed.at(task);
+  }
+  return json::serialize(json::object{{"after", after},
+                                      {"standard_error", errors},
+                                      {"count", counts},
+                                      {"parsed", parsed},
+                                      {"mean", evaluation.mean()}});
+}
+
+void make_fresh_model(const std::string& config_json, const std::string& output, uint64_t seed) {
+  ModelShape shape = read_shape(config_json);
+  fs::path source = fs::is_directory(config_json) ? fs::path(config_json) : fs::path(config_json).parent_path();
+  save_model(*make_model(shape, at::kFloat, at::kCPU, seed), output, at::kFloat, source);
+}
+
+std::string describe() {
+  std::ostringstream text;
+  text << "LibTorch " << TORCH_VERSION << ", " << at::get_num_threads() << " threads, CPU";
+  return text.str();
+}
+
+constexpr EngineApi kApi{run_grpo,         run_sft,        evaluate_model, export_checkpoint,
+                         make_fresh_model, write_logprobs, describe};
+
+}  // namespace
+}  // namespace golong
+
+extern "C" __attribute__((visibility("default"))) const golong::EngineApi* golong_engine() { return &golong::kApi; }
