@@ -1,0 +1,71 @@
+#include "core/nn/layers.h"
+
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace golong::nn {
+namespace {
+
+at::Tensor random(at::IntArrayRef shape, uint64_t seed) {
+  return at::empty(shape).normal_(0, 1, at::detail::createCPUGenerator(seed));
+}
+
+TEST(RmsNorm, ScalesRowsToTheWeights) {
+  at::Tensor x = random({3, 8}, 1), weight = random({8}, 2), y = rms_norm(x, weight, 1e-6);
+  for (int64_t row = 0; row < 3; ++row) {
+    double sum = 0;
+    for (int64_t i = 0; i < 8; ++i) sum += std::pow(x[row][i].item<double>(), 2);
+    for (int64_t i = 0; i < 8; ++i) {
+      double expected = x[row][i].item<double>() / std::sqrt(sum / 8 + 1e-6) * weight[i].item<double>();
+      EXPECT_NEAR(y[row][i].item<double>(), expected, 1e-5);
+    }
+  }
+}
+
+TEST(Rotate, TurnsPairsOfHalvesByThePositionsAngle) {
+  const int64_t d = 6;
+  const double theta = 10000;
+  at::Tensor x = random({2, 3, d}, 3), positions = at::tensor({0, 1234}, at::kLong);
+  at::Tensor y = rotate(x, rotary(positions, d, theta));
+  for (int64_t t = 0; t < 2; ++t) {
+    for (int64_t h = 0; h < 3; ++h) {
+      for (int64_t i = 0; i < d / 2; ++i) {
+        double angle = positions[t].item<double>() / std::pow(theta, 2.0 * static_cast<double>(i) / d);
+        double a = x[t][h][i].item<double>(), b = x[t][h][i + d / 2].item<double>();
+        EXPECT_NEAR(y[t][h][i].item<double>(), a * std::cos(angle) - b * std::sin(angle), 1e-4);
+        EXPECT_NEAR(y[t][h][i + d / 2].item<double>(), b * std::cos(angle) + a * std::sin(angle), 1e-4);
+      }
+    }
+  }
+}
+
+TEST(Rotate, ScoresDependOnDistanceAlone) {
+  at::Tensor q = random({1, 1, 16}, 4), k = random({1, 1, 16}, 5);
+  auto score = [&](int64_t i, int64_t j) {
+    at::Tensor a = rotate(q, rotary(at::tensor({i}, at::kLong), 16, 1e6));
+    at::Tensor b = rotate(k, rotary(at::tensor({j}, at::kLong), 16, 1e6));
+    return (a * b).sum().item<double>();
+  };
+  EXPECT_NEAR(score(7, 2), score(1007, 1002), 1e-3);
+  EXPECT_GT(std::abs(score(7, 2) - score(7, 6)), 1e-3);
+}
+
+TEST(Swiglu, IsSiluTimesUp) {
+  at::Tensor gate = at::tensor({-2.0f, 0.0f, 3.0f}), up = at::tensor({5.0f, 7.0f, -1.0f});
+  at::Tensor y = swiglu(gate, up);
+  EXPECT_NEAR(y[0].item<double>(), -2 / (1 + std::exp(2.0)) * 5, 1e-6);
+  EXPECT_EQ(y[1].item<double>(), 0);
+  EXPECT_NEAR(y[2].item<double>(), -3 / (1 + std::exp(-3.0)), 1e-6);
+}
+
+TEST(Linear, WithAndWithoutBias) {
+  at::Tensor weight = at::tensor({1.0f, 2.0f, 3.0f, 4.0f, 5.0f, 6.0f}).view({3, 2}), x = at::tensor({1.0f, -1.0f});
+  EXPECT_TRUE(at::equal(Linear{weight, {}}(x), at::tensor({-1.0f, -1.0f, -1.0f})));
+  EXPECT_TRUE(at::equal(Linear{weight, at::tensor({1.0f, 0.0f, 2.0f})}(x), at::tensor({0.0f, -1.0f, 1.0f})));
+}
+
+}  // namespace
+}  // namespace golong::nn

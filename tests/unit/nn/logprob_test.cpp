@@ -1,0 +1,85 @@
+#include "core/nn/logprob.h"
+
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+#include <gtest/gtest.h>
+
+namespace golong::nn {
+namespace {
+
+double difference(const at::Tensor& a, const at::Tensor& b) {
+  return (a.to(at::kDouble) - b.to(at::kDouble)).abs().max().item<double>() / (1 + b.abs().max().item<double>());
+}
+
+struct Case {
+  int64_t tokens, channels, vocabulary, chunk;
+  double temperature;
+};
+
+class Logprob : public ::testing::TestWithParam<Case> {};
+
+TEST_P(Logprob, EqualsLogSoftmaxWithItsGradients) {
+  const Case& c = GetParam();
+  at::Generator generator = at::detail::createCPUGenerator(1);
+  at::Tensor hidden = at::empty({c.tokens, c.channels}, at::kDouble).normal_(0, 1, generator);
+  at::Tensor head = at::empty({c.vocabulary, c.channels}, at::kDouble).normal_(0, 1, generator);
+  at::Tensor targets = at::empty({c.tokens}, at::kLong).random_(0, c.vocabulary, generator);
+  at::Tensor grad = at::empty({c.tokens}, at::kDouble).normal_(0, 1, generator);
+
+  at::Tensor h = hidden.clone().requires_grad_(true), w = head.clone().requires_grad_(true);
+  at::Tensor all = at::log_softmax(at::matmul(h, w.t()) / c.temperature, 1);
+  at::Tensor expected = all.gather(1, targets.unsqueeze(1)).squeeze(1);
+  at::Tensor entropy = -(all.exp() * all).sum(1);
+  expected.backward(grad);
+
+  at::Tensor h1 = hidden.to(at::kFloat).requires_grad_(true), w1 = head.to(at::kFloat).requires_grad_(true);
+  TokenLogprobs result = token_logprobs(h1, w1, targets, c.temperature, c.chunk);
+  EXPECT_EQ(result.logprobs.scalar_type(), at::kFloat);
+  EXPECT_FALSE(result.entropy.requires_grad());
+  EXPECT_LT(difference(result.logprobs, expected), 1e-5);
+  EXPECT_LT(difference(result.entropy, entropy), 1e-5);
+  result.logprobs.backward(grad.to(at::kFloat));
+  EXPECT_LT(difference(h1.grad(), h.grad()), 1e-5);
+  EXPECT_LT(difference(w1.grad(), w.grad()), 1e-5);
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, Logprob,
+                         ::testing::Values(Case{1, 8, 5, 1024, 1.0}, Case{7, 16, 33, 3, 1.0}, Case{8, 16, 33, 4, 0.7},
+                                           Case{50, 24, 300, 7, 1.3}, Case{5, 4, 1, 2, 1.0}));
+
+// One of the two gradients is enough, e.g. a frozen head.
+TEST(LogprobOptions, OnlyWhatNeedsAGradientGetsOne) {
+  at::Generator generator = at::detail::createCPUGenerator(2);
+  at::Tensor hidden = at::empty({6, 8}).normal_(0, 1, generator), head = at::empty({11, 8}).normal_(0, 1, generator);
+  at::Tensor targets = at::tensor({0, 1, 2, 10, 9, 8}, at::kLong);
+  at::Tensor both_h = hidden.clone().requires_grad_(true), both_w = head.clone().requires_grad_(true);
+  token_logprobs(both_h, both_w, targets, 1.0, 4).logprobs.sum().backward();
+  at::Tensor only_h = hidden.clone().requires_grad_(true);
+  token_logprobs(only_h, head, targets, 1.0, 4).logprobs.sum().backward();
+  EXPECT_TRUE(at::equal(only_h.grad(), both_h.grad()));
+  at::Tensor only_w = head.clone().requires_grad_(true);
+  token_logprobs(hidden, only_w, targets, 1.0, 4).logprobs.sum().backward();
+  EXPECT_TRUE(at::equal(only_w.grad(), both_w.grad()));
+}
+
+TEST(LogprobOptions, HugeLogitsStayFinite) {
+  at::Tensor hidden = at::full({2, 1}, 1e4f), head = at::tensor({1.0f, -1.0f, 0.0f}).unsqueeze(1);
+  TokenLogprobs result = token_logprobs(hidden, head, at::tensor({0, 1}, at::kLong));
+  EXPECT_FLOAT_EQ(result.logprobs[0].item<float>(), 0);
+  EXPECT_FLOAT_EQ(result.logprobs[1].item<float>(), -2e4f);
+  EXPECT_FLOAT_EQ(result.entropy[0].item<float>(), 0);
+}
+
+TEST(LogprobOptions, Bfloat16HeadAccumulatesInFloat) {
+  at::Generator generator = at::detail::createCPUGenerator(3);
+  at::Tensor hidden = at::empty({512, 16}).normal_(0, 1, generator).to(at::kBFloat16);
+  at::Tensor head = at::empty({40, 16}).normal_(0, 1, generator).to(at::kBFloat16);
+  at::Tensor targets = at::empty({512}, at::kLong).random_(0, 40, generator);
+  at::Tensor one = head.clone().requires_grad_(true), many = head.clone().requires_grad_(true);
+  token_logprobs(hidden, one, targets, 1.0, 512).logprobs.sum().backward();
+  token_logprobs(hidden, many, targets, 1.0, 8).logprobs.sum().backward();
+  EXPECT_LT(difference(many.grad(), one.grad()), 1e-2);
+}
+
+}  // namespace
+}  // namespace golong::nn
