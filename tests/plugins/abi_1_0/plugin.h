@@ -58,9 +58,9 @@ typedef struct golong_strings {
 
 typedef int32_t golong_status;
 #define GOLONG_OK 0
-#define GOLONG_FAILED 1       /* see the error message */
-#define GOLONG_UNSCORABLE 2   /* the row can have no score (gold of the wrong shape); see the error message */
-#define GOLONG_CANCELLED 3    /* the call's deadline passed or the host gave it up */
+#define GOLONG_FAILED 1     /* see the error message */
+#define GOLONG_UNSCORABLE 2 /* the row can have no score (gold of the wrong shape); see the error message */
+#define GOLONG_CANCELLED 3  /* the call's deadline passed or the host gave it up */
 
 /* Where a function writes what went wrong. Owned by the caller. The callee writes at most `capacity` bytes, including a
  * terminating NUL, into `message`. */
@@ -86,7 +86,7 @@ typedef int32_t golong_type;
 
 typedef struct golong_value {
   golong_type type;
-  int32_t boolean;   /* 0 or 1 */
+  int32_t boolean; /* 0 or 1 */
   int64_t integer;
   double real;
   golong_string text;
@@ -97,11 +97,11 @@ typedef struct golong_value {
 typedef struct golong_param {
   uint32_t struct_size;
   golong_type type;
-  const char* name;               /* [a-z][a-z0-9_]* */
-  const char* help;               /* one line, with the unit */
-  golong_value default_value;     /* of `type` */
-  double minimum, maximum;        /* inclusive; of INT and FLOAT; -INFINITY and INFINITY where there is no bound */
-  const char* const* choices;     /* of STRING: NULL, or a list that ends with NULL */
+  const char* name;           /* [a-z][a-z0-9_]* */
+  const char* help;           /* one line, with the unit */
+  golong_value default_value; /* of `type` */
+  double minimum, maximum;    /* inclusive; of INT and FLOAT; -INFINITY and INFINITY where there is no bound */
+  const char* const* choices; /* of STRING: NULL, or a list that ends with NULL */
 } golong_param;
 
 /* ------------------------------------------------------------------------------------------------------ host */
@@ -115,9 +115,9 @@ typedef struct golong_param {
 typedef struct golong_host {
   uint32_t struct_size;
   uint32_t abi_major, abi_minor;
-  const char* version;                                          /* of golong, "1.2.3" */
-  void (*log)(int32_t level, golong_string text);               /* [any] */
-  const void* (*extension)(const char* name);                   /* [any] NULL where the host does not know it */
+  const char* version;                            /* of golong, "1.2.3" */
+  void (*log)(int32_t level, golong_string text); /* [any] */
+  const void* (*extension)(const char* name);     /* [any] NULL where the host does not know it */
 } golong_host;
 
 /* ----------------------------------------------------------------------------------------------------- gold */
@@ -126,11 +126,11 @@ typedef struct golong_host {
 typedef struct golong_gold {
   uint32_t struct_size;
   uint32_t reserved;
-  golong_strings items;       /* the gold items (`doc_ids`) */
-  golong_string label;        /* a single answer (`golden_label`) */
-  golong_string language;     /* "English", "Chinese", ... */
-  golong_string variant;      /* which question this is (`reward_mode`, else `data_source`) */
-  golong_string json;         /* the row's `ground_truth`, as it stands */
+  golong_strings items;   /* the gold items (`doc_ids`) */
+  golong_string label;    /* a single answer (`golden_label`) */
+  golong_string language; /* "English", "Chinese", ... */
+  golong_string variant;  /* which question this is (`reward_mode`, else `data_source`) */
+  golong_string json;     /* the row's `ground_truth`, as it stands */
 } golong_gold;
 
 /* --------------------------------------------------------------------------------------------------- reward */
@@ -146,8 +146,8 @@ typedef int32_t golong_outcome;
 typedef struct golong_response {
   uint32_t struct_size;
   uint32_t reserved;
-  golong_string text;     /* everything that was generated, special tokens removed */
-  golong_string answer;   /* what stands after the last </think>; all of it where there is none */
+  golong_string text;   /* everything that was generated, special tokens removed */
+  golong_string answer; /* what stands after the last </think>; all of it where there is none */
 } golong_response;
 
 /* Comes with each call that may take long. */
@@ -170,8 +170,8 @@ typedef struct golong_reward {
 
   /* Scores one response; writes a finite number into `*score`. `prepared` is read only: several threads may score
    * responses of one prompt where the plugin is thread-safe.  [instance] */
-  golong_status (*score)(void* instance, const void* prepared, const golong_response* response,
-                         const golong_call* call, double* score, golong_error* error);
+  golong_status (*score)(void* instance, const void* prepared, const golong_response* response, const golong_call* call,
+                         double* score, golong_error* error);
 
   /* Frees what `prepare` made.  [instance] */
   void (*release)(void* instance, void* prepared);
@@ -180,7 +180,7 @@ typedef struct golong_reward {
 /* ----------------------------------------------------------------------------------------------------- task */
 
 typedef struct golong_message {
-  golong_string role;      /* "system", "user", "assistant" */
+  golong_string role; /* "system", "user", "assistant" */
   golong_string content;
 } golong_message;
 
@@ -188,13 +188,13 @@ typedef struct golong_message {
 typedef struct golong_row {
   uint32_t struct_size;
   uint32_t message_count;
-  const golong_message* messages;      /* the column `prompt` */
+  const golong_message* messages; /* the column `prompt` */
   golong_string data_source;
   golong_string ability;
-  golong_string reward_mode;           /* extra_info.reward_mode */
-  golong_string question;              /* extra_info.question */
-  golong_gold gold;                    /* as the released schema names its fields */
-  golong_string extra_info;            /* JSON */
+  golong_string reward_mode; /* extra_info.reward_mode */
+  golong_string question;    /* extra_info.question */
+  golong_gold gold;          /* as the released schema names its fields */
+  golong_string extra_info;  /* JSON */
 } golong_row;
 
 /* Receives what a task makes of a row: its messages in order, then its gold, once. */
@@ -210,7 +210,7 @@ typedef struct golong_prompt_sink {
 typedef struct golong_task {
   uint32_t struct_size;
   uint32_t reserved;
-  const char* default_reward;          /* id of a reward plugin */
+  const char* default_reward; /* id of a reward plugin */
 
   /* Turns a row into messages and gold.  [instance] */
   golong_status (*render)(void* instance, const golong_row* row, const golong_prompt_sink* sink, golong_error* error);
@@ -227,10 +227,10 @@ typedef struct golong_task {
 typedef struct golong_document {
   uint32_t struct_size;
   uint32_t reserved;
-  golong_string id;          /* unique among the documents of one run */
+  golong_string id; /* unique among the documents of one run */
   golong_string title;
-  golong_string kind;        /* "book", "policy", "changelog", "manual", ... */
-  golong_string language;    /* "English", "Chinese", ... */
+  golong_string kind;     /* "book", "policy", "changelog", "manual", ... */
+  golong_string language; /* "English", "Chinese", ... */
   golong_string text;
 } golong_document;
 
@@ -238,9 +238,9 @@ typedef struct golong_document {
 typedef struct golong_question {
   uint32_t struct_size;
   uint32_t reserved;
-  golong_string context;       /* verbatim part of the document (or of several), at most `max_context_bytes` */
-  golong_string question;      /* with the instruction how to write the answer */
-  golong_string data_source;   /* column of the released schema */
+  golong_string context;     /* verbatim part of the document (or of several), at most `max_context_bytes` */
+  golong_string question;    /* with the instruction how to write the answer */
+  golong_string data_source; /* column of the released schema */
   golong_string reward_mode;
   golong_gold gold;
 } golong_question;
@@ -254,8 +254,8 @@ typedef struct golong_question_sink {
 
 typedef struct golong_generate_request {
   uint32_t struct_size;
-  uint32_t max_questions;        /* from this document */
-  uint64_t seed;                 /* the same seed and document give the same questions */
+  uint32_t max_questions; /* from this document */
+  uint64_t seed;          /* the same seed and document give the same questions */
   uint64_t max_context_bytes;
 } golong_generate_request;
 
@@ -274,8 +274,8 @@ typedef struct golong_task_generate {
 
 /* ----------------------------------------------------------------------------------------------- normalizer */
 
-#define GOLONG_FINISH_STOP 0      /* the model ended the response */
-#define GOLONG_FINISH_LENGTH 1    /* the length limit did */
+#define GOLONG_FINISH_STOP 0   /* the model ended the response */
+#define GOLONG_FINISH_LENGTH 1 /* the length limit did */
 #define GOLONG_FINISH_ABORTED 2
 
 /* The responses of one step as columns. Responses of a group may stand apart. */
@@ -283,15 +283,15 @@ typedef struct golong_batch {
   uint32_t struct_size;
   uint32_t reserved;
   uint64_t response_count;
-  const double* rewards;            /* [response_count] finite where `outcomes` is GOLONG_SCORED, else 0 */
-  const uint32_t* groups;           /* [response_count] index below group_count */
-  const uint32_t* lengths;          /* [response_count] tokens */
-  const int32_t* finish_reasons;    /* [response_count] GOLONG_FINISH_* */
-  const golong_outcome* outcomes;   /* [response_count] what is not GOLONG_SCORED counts for nothing, advantage 0 */
+  const double* rewards;          /* [response_count] finite where `outcomes` is GOLONG_SCORED, else 0 */
+  const uint32_t* groups;         /* [response_count] index below group_count */
+  const uint32_t* lengths;        /* [response_count] tokens */
+  const int32_t* finish_reasons;  /* [response_count] GOLONG_FINISH_* */
+  const golong_outcome* outcomes; /* [response_count] what is not GOLONG_SCORED counts for nothing, advantage 0 */
   uint64_t group_count;
-  const uint32_t* group_tasks;      /* [group_count] index below task_count */
+  const uint32_t* group_tasks; /* [group_count] index below task_count */
   uint64_t task_count;
-  const golong_string* tasks;       /* [task_count] normalisation keys, e.g. "NDCG" */
+  const golong_string* tasks; /* [task_count] normalisation keys, e.g. "NDCG" */
 } golong_batch;
 
 /* Receives named numbers for the metrics. */
@@ -316,8 +316,8 @@ typedef struct golong_normalizer {
 typedef struct golong_normalizer_state {
   uint32_t struct_size;
   uint32_t reserved;
-  golong_status (*save)(void* instance, const golong_sink* sink, golong_error* error);              /* [instance] */
-  golong_status (*load)(void* instance, golong_string state, golong_error* error);                  /* [instance] */
+  golong_status (*save)(void* instance, const golong_sink* sink, golong_error* error); /* [instance] */
+  golong_status (*load)(void* instance, golong_string state, golong_error* error);     /* [instance] */
 } golong_normalizer_state;
 
 /* Reserved for rewards that ask a judge model; not defined in 1.0. */
@@ -330,25 +330,25 @@ typedef int32_t golong_kind;
 #define GOLONG_KIND_REWARD 2
 #define GOLONG_KIND_NORMALIZER 3
 
-#define GOLONG_FLAG_THREAD_SAFE 1u  /* one instance may be called from several threads at the same time */
+#define GOLONG_FLAG_THREAD_SAFE 1u /* one instance may be called from several threads at the same time */
 
 /* One plugin. All pointers are static. */
 typedef struct golong_descriptor {
   uint32_t struct_size;
   golong_kind kind;
-  const char* id;                        /* [a-z][a-z0-9_]*, unique within its kind */
-  const char* version;                   /* "1.2.3" */
-  const char* summary;                   /* one line */
-  uint32_t flags;                        /* GOLONG_FLAG_* */
+  const char* id;      /* [a-z][a-z0-9_]*, unique within its kind */
+  const char* version; /* "1.2.3" */
+  const char* summary; /* one line */
+  uint32_t flags;      /* GOLONG_FLAG_* */
   uint32_t param_count;
-  const golong_param* const* params;     /* [param_count] */
-  const void* functions;                 /* golong_task, golong_reward or golong_normalizer */
+  const golong_param* const* params; /* [param_count] */
+  const void* functions;             /* golong_task, golong_reward or golong_normalizer */
 
   /* Makes an instance. `values` stand in the order of `params`, checked, defaults filled in; their text lives until the
    * call returns.  [any] */
   golong_status (*create)(const golong_host* host, const golong_value* values, uint32_t value_count, void** instance,
                           golong_error* error);
-  void (*destroy)(void* instance);                     /* [instance] */
+  void (*destroy)(void* instance); /* [instance] */
 
   /* Returns the functions of an extension, or NULL. May be NULL itself.  [any] */
   const void* (*extension)(const char* name);
@@ -357,10 +357,10 @@ typedef struct golong_descriptor {
 /* The exported symbol. */
 typedef struct golong_library {
   uint32_t struct_size;
-  uint32_t abi_major, abi_minor;                       /* of the header it was built with */
+  uint32_t abi_major, abi_minor; /* of the header it was built with */
   uint32_t plugin_count;
-  const char* name;                                    /* of the library */
-  const golong_descriptor* const* plugins;             /* [plugin_count] */
+  const char* name;                        /* of the library */
+  const golong_descriptor* const* plugins; /* [plugin_count] */
 } golong_library;
 
 #if defined(__GNUC__)
