@@ -217,24 +217,29 @@ int64_t GrpoRun::run() {
   if (evaluates && !files_->has_before() && first_step_ == 0) files_->before(measure());
   progress_.emplace("train", steps, ProgressOptions{.first = first_step_});
   int64_t done = first_step_;
-  try {
-    while (done < steps && !stopping()) {
-      Metrics metrics = step(done + 1);
-      ++done;
-      if (evaluates && config_.eval.every > 0 && done % config_.eval.every == 0 && done < steps) {
-        for (const auto& [task, score] : measure().tasks) metrics["eval/" + task] = score.mean;
-      }
-      // Metrics first: a resumed run cuts off what is newer than its checkpoint.
-      files_->step(done, metrics);
-      if (config_.checkpoint.every > 0 && done % config_.checkpoint.every == 0 && done < steps) save(done);
-      progress_->update(done, metrics["reward/mean"], metrics["rollout/tokens_per_second"]);
-      if (options_.on_step && !options_.on_step({done, metrics})) callback_stopped_ = true;
+  while (done < steps && !stopping()) {
+    const std::string before_step = sampler_.save();
+    Metrics metrics;
+    try {
+      metrics = step(done + 1);
+    } catch (const Stopped&) {
+      // While it generated, before its update: its draws are given back, so that a resumed run does the step again.
+      sampler_.load(before_step);
+      break;
     }
-  } catch (const Stopped&) {
-    // In the middle of a step: its draws are not in the checkpoint, so that the step is done again from its beginning.
-    progress_.reset();
-    files_->report();
-    return done;
+    ++done;
+    if (evaluates && config_.eval.every > 0 && done % config_.eval.every == 0 && done < steps) {
+      try {
+        for (const auto& [task, score] : measure().tasks) metrics["eval/" + task] = score.mean;
+      } catch (const Stopped&) {
+        log::info("stopped while measuring after step ", done, "; the step itself is kept");
+      }
+    }
+    // Metrics first: a resumed run cuts off what is newer than its checkpoint.
+    files_->step(done, metrics);
+    if (config_.checkpoint.every > 0 && done % config_.checkpoint.every == 0 && done < steps) save(done);
+    progress_->update(done, metrics["reward/mean"], metrics["rollout/tokens_per_second"]);
+    if (options_.on_step && !options_.on_step({done, metrics})) callback_stopped_ = true;
   }
   progress_.reset();
   if (done > first_step_) save(done);

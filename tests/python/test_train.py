@@ -88,7 +88,9 @@ except KeyboardInterrupt:
     done = metrics_of(config)[-1]["step"]
     assert 2 <= done < 100000
     config.train.steps = done + 1
-    assert golong.train(config, resume=True) == done + 1
+    seen = []
+    assert golong.train(config, resume=True, callback=lambda step, metrics: seen.append(step)) == done + 1
+    assert seen == [done + 1]  # nothing was lost
 
 
 def test_a_second_ctrl_c_ends_the_process(config, tmp_path):
