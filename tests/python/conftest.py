@@ -7,6 +7,10 @@ from pathlib import Path
 import golong
 import pytest
 
+# Models this small do little between two meetings of the threads; spinning there takes the cores from one another where a
+# machine is busy. Read when LibTorch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 ROOT = Path(__file__).resolve().parents[2]
 SHAPE = {
     "architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "hidden_size": 32, "intermediate_size": 64,
