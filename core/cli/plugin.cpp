@@ -1,4 +1,4 @@
-// golong plugin list|show
+// golong plugin list|show|check
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -10,6 +10,7 @@
 #include "core/base/nearest.h"
 #include "core/cli/command.h"
 #include "core/data/json_slice.h"
+#include "core/plugin/check.h"
 
 namespace golong {
 namespace {
@@ -19,7 +20,7 @@ using plugin::Plugin;
 struct Options {
   ConfigOptions config;
   bool json = false;
-  std::string id;
+  std::string id;  // of `show`; of `check` the library
 };
 
 std::string number(double value) {
@@ -185,6 +186,21 @@ void show(const Options& options) {
   }
 }
 
+// One line for each check; exit 1 where one failed.
+void check(const std::string& library) {
+  size_t checks = 0, failed = 0;
+  plugin::check_library(library, [&](const plugin::CheckResult& result) {
+    ++checks;
+    failed += !result.problem.empty();
+    std::printf("%s  %s%s%s%s%s\n", result.problem.empty() ? "ok  " : "FAIL", result.plugin.c_str(),
+                result.plugin.empty() ? "" : ": ", result.name.c_str(), result.problem.empty() ? "" : "\n        ",
+                result.problem.c_str());
+    std::fflush(stdout);
+  });
+  std::printf("%zu checks, %zu failed\n", checks, failed);
+  if (failed) throw ExitStatus{1};
+}
+
 }  // namespace
 
 void add_plugin_command(CLI::App& app) {
@@ -202,6 +218,13 @@ void add_plugin_command(CLI::App& app) {
   add_config_option(*show_command, options->config);
   show_command->add_flag("--json", options->json, "As JSON");
   show_command->callback([options] { show(*options); });
+
+  CLI::App* check_command = command->add_subcommand("check", "Tries a library of your own before others load it");
+  check_command->add_option("library", options->id, "The shared library")
+      ->required()
+      ->type_name("LIBRARY")
+      ->check(CLI::ExistingFile);
+  check_command->callback([options] { check(options->id); });
 }
 
 }  // namespace golong
