@@ -120,8 +120,8 @@ void GroupJob::finish_all(Outcome outcome, const std::string& reason) {
   for (size_t i = 0; i < items_.size(); ++i) finish(i, {outcome, 0, reason});
 }
 
-void GroupJob::start(ThreadPool& pool) {
-  pool.submit([self = shared_from_this(), &pool] { self->run(pool); });
+void GroupJob::start(std::shared_ptr<GroupJob> job, ThreadPool& pool) {
+  pool.submit([self = std::move(job), &pool] { self->run(pool); });
 }
 
 void GroupJob::run(ThreadPool& pool) {
@@ -222,7 +222,7 @@ void GroupJob::lose(size_t item, ThreadPool& pool) {
     // The rest of the group would have come after it, on the same instance: it gets another one.
     std::vector<ScoreItem> rest(items_.begin() + static_cast<std::ptrdiff_t>(item) + 1, items_.end());
     size_t count = rest.size();
-    std::make_shared<GroupJob>(context_, batch_, rewards_, gold_, uid_, group_, std::move(rest))->start(pool);
+    start(std::make_shared<GroupJob>(context_, batch_, rewards_, gold_, uid_, group_, std::move(rest)), pool);
     batch_->leave(count);
   }
   finish(item, {Outcome::timeout, 0, reason.str()});

@@ -38,8 +38,9 @@ class GroupJob : public std::enable_shared_from_this<GroupJob> {
            std::shared_ptr<const Gold> gold, std::string uid, size_t group, std::vector<ScoreItem> items);
   ~GroupJob();
 
-  // Puts the work into the pool. Each item is reported to the batch, whatever happens.
-  void start(ThreadPool& pool);
+  // Puts the work into the pool, which then owns the job alone: what it holds is free as soon as it is done. Each item
+  // is reported to the batch, whatever happens.
+  static void start(std::shared_ptr<GroupJob> job, ThreadPool& pool);
 
  private:
   struct CallState;

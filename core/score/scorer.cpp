@@ -115,8 +115,7 @@ void Scorer::score(std::vector<Group>& groups) const {
     if (auto job = state_->job(groups[g], g, batch, to_score[g])) jobs.push_back(std::move(job));
   }
   // Only now: where a reward is not known or cannot be made, nothing has begun.
-  for (auto& job : jobs) job->start(state_->pool);
-  jobs.clear();
+  for (auto& job : jobs) GroupJob::start(std::move(job), state_->pool);
   state_->wait(*batch);
   const RewardsConfig& config = state_->config.rewards;
   for (size_t g = 0; g < groups.size(); ++g) {
