@@ -3,6 +3,7 @@
 #include <exception>
 #include <map>
 #include <mutex>
+#include <sstream>
 #include <utility>
 
 #include "core/base/error.h"
@@ -72,16 +73,13 @@ struct Task {
   }
 };
 
-std::string hash_of_settings(const plugin::Settings& settings) {
-  std::string text;
+std::string text_of(const plugin::Settings& settings) {
+  std::ostringstream text;
   for (const auto& [name, setting] : settings) {
-    text += "/" + name + "=";
-    if (const auto* flag = std::get_if<bool>(&setting.value)) text += *flag ? "true" : "false";
-    if (const auto* integer = std::get_if<int64_t>(&setting.value)) text += std::to_string(*integer);
-    if (const auto* real = std::get_if<double>(&setting.value)) text += std::to_string(*real);
-    if (const auto* string = std::get_if<std::string>(&setting.value)) text += *string;
+    text << "/" << name << "=" << std::hexfloat;
+    std::visit([&](const auto& value) { text << value; }, setting.value);
   }
-  return text;
+  return text.str();
 }
 
 std::string hash_of(const Config& config, const plugin::Registry& registry) {
@@ -91,7 +89,7 @@ std::string hash_of(const Config& config, const plugin::Registry& registry) {
     if (plugin.kind != plugin::Kind::task) continue;
     text += "/" + plugin.id + ":" + plugin.descriptor->version + ":" + fingerprint(read_file(plugin.library));
     const auto settings = config.task_settings.find(plugin.id);
-    if (settings != config.task_settings.end()) text += hash_of_settings(settings->second);
+    if (settings != config.task_settings.end()) text += text_of(settings->second);
   }
   return fingerprint(text);
 }
@@ -103,8 +101,8 @@ struct PromptMaker::State {
   std::shared_ptr<const plugin::Registry> registry;
   std::shared_ptr<const Tokenizer> tokenizer;
   ChatTemplate chat;
-  Router router;
   std::string fingerprint;
+  Router router;
   mutable std::mutex mutex;  // of `tasks`
   mutable std::map<std::string, Task> tasks;
 
@@ -152,8 +150,8 @@ PromptMaker::PromptMaker(const Config& config, std::shared_ptr<const plugin::Reg
                        registry,
                        std::move(tokenizer),
                        ChatTemplate::by_name(config.model.chat_template),
-                       Router(config, registry),
                        hash_of(config, *registry),
+                       Router(config, std::move(registry)),
                        {},
                        {}}) {
   for (const std::string& token : {std::string("<|im_start|>"), state_->chat.end_of_turn()}) {
