@@ -95,7 +95,9 @@ void save_model(const Model& model, const fs::path& folder, at::ScalarType dtype
   if (source.empty() || !fs::exists(source) || fs::equivalent(source, folder)) return;
   for (const char* file : {"tokenizer.json", "tokenizer_config.json", "generation_config.json", "chat_template.jinja",
                            "special_tokens_map.json", "vocab.json", "merges.txt"}) {
-    if (fs::exists(source / file)) fs::copy_file(source / file, folder / file, fs::copy_options::overwrite_existing);
+    if (!fs::exists(source / file)) continue;
+    fs::copy_file(source / file, folder / file, fs::copy_options::overwrite_existing, error);
+    if (error) fail("cannot copy ", (source / file).string(), " to ", folder.string(), ": ", error.message());
   }
 }
 

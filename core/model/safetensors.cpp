@@ -158,7 +158,8 @@ std::map<std::string, at::Tensor> read_weights(const fs::path& folder) {
   }
   std::set<std::string> shards;
   try {
-    for (const auto& [name, shard] : json::parse(read_file(index)).at("weight_map").as_object()) {
+    json::value parsed = json::parse(read_file(index));
+    for (const auto& [name, shard] : parsed.at("weight_map").as_object()) {
       shards.emplace(shard.as_string());
     }
   } catch (const std::exception& error) {

@@ -56,11 +56,13 @@ json::value parse(const std::filesystem::path& path) {
   return value;
 }
 
-void add_ids(const json::value* value, std::vector<int32_t>& ids) {
-  if (!value) return;
+void add_ids(const json::value* value, const std::string& file, std::vector<int32_t>& ids) {
+  if (!value || value->is_null()) return;
   auto add = [&](const json::value& id) {
-    if (!id.is_number()) return;
-    int32_t number = id.to_number<int32_t>();
+    boost::system::error_code error;
+    int32_t number = id.to_number<int32_t>(error);
+    if (error || number < 0)
+      fail(file, ": eos_token_id must be a token id or a list of them, found ", json::serialize(id));
     if (std::find(ids.begin(), ids.end(), number) == ids.end()) ids.push_back(number);
   };
   if (value->is_array()) {
@@ -84,6 +86,14 @@ void refuse_unsupported(const json::object& object, const std::string& file) {
   }
   const json::value* sliding = object.if_contains("use_sliding_window");
   if (sliding && sliding->is_bool() && sliding->as_bool()) fail(file, ": use_sliding_window = true is not supported");
+  const json::value* activation = object.if_contains("hidden_act");
+  if (activation && *activation != json::value("silu")) {
+    fail(file, ": hidden_act ", json::serialize(*activation), " is not supported; only \"silu\" is");
+  }
+  const json::value* quantization = object.if_contains("quantization_config");
+  if (quantization && !quantization->is_null()) {
+    fail(file, ": quantized weights (quantization_config) are not supported; take the model in bfloat16 or float32");
+  }
 }
 
 }  // namespace
@@ -106,7 +116,8 @@ ModelShape read_shape(const std::filesystem::path& folder) {
   shape.layers = read.integer("num_hidden_layers");
   shape.heads = read.integer("num_attention_heads");
   shape.kv_heads = read.integer("num_key_value_heads", shape.heads);
-  shape.head_dim = read.integer("head_dim", shape.hidden / shape.heads);
+  // transformers' Qwen3Config takes 128 where the file says nothing.
+  shape.head_dim = read.integer("head_dim", shape.architecture.starts_with("Qwen3") ? 128 : shape.hidden / shape.heads);
   shape.intermediate = read.integer("intermediate_size");
   shape.max_positions = read.integer("max_position_embeddings", 32768);
   const json::value* rope = read.find("rope_parameters");
@@ -120,11 +131,13 @@ ModelShape read_shape(const std::filesystem::path& folder) {
     fail(path.string(), ": num_attention_heads (", shape.heads, ") must be a multiple of num_key_value_heads (",
          shape.kv_heads, ")");
   }
-  if (shape.head_dim % 2 != 0) fail(path.string(), ": head_dim must be even, found ", shape.head_dim);
-  add_ids(read.find("eos_token_id"), shape.eos_token_ids);
+  if (shape.head_dim == 0 || shape.head_dim % 2 != 0) {
+    fail(path.string(), ": head_dim must be even and positive, found ", shape.head_dim);
+  }
+  add_ids(read.find("eos_token_id"), path.string(), shape.eos_token_ids);
   std::filesystem::path generation = path.parent_path() / "generation_config.json";
   if (std::filesystem::exists(generation)) {
-    add_ids(parse(generation).as_object().if_contains("eos_token_id"), shape.eos_token_ids);
+    add_ids(parse(generation).as_object().if_contains("eos_token_id"), generation.string(), shape.eos_token_ids);
   }
   shape.json = read_file(path);
   return shape;

@@ -46,8 +46,11 @@ struct LogprobFunction : torch::autograd::Function<LogprobFunction> {
     const at::Tensor &hidden = saved[0], &head = saved[1], &targets = saved[2], &normalizer = saved[3];
     double temperature = ctx->saved_data["temperature"].toDouble();
     int64_t chunk = ctx->saved_data["chunk"].toInt();
-    at::Tensor grad_hidden = at::empty_like(hidden);
-    at::Tensor grad_head = at::zeros(head.sizes(), head.options());
+    const bool to_hidden = ctx->needs_input_grad(0), to_head = ctx->needs_input_grad(1);
+    at::Tensor grad_hidden, grad_head;
+    if (to_hidden) grad_hidden = at::empty_like(hidden);
+    // Chunks add up in float32: a sum of many small numbers in bfloat16 would stop growing.
+    if (to_head) grad_head = at::zeros(head.sizes(), head.options().dtype(at::kFloat));
     at::Tensor grad = gradients[0].to(at::kFloat).div(temperature);
     for (int64_t start = 0; start < hidden.size(0); start += chunk) {
       int64_t count = std::min(chunk, hidden.size(0) - start);
@@ -57,9 +60,15 @@ struct LogprobFunction : torch::autograd::Function<LogprobFunction> {
       at::Tensor d = logits.sub_(normalizer.narrow(0, start, count).unsqueeze(1)).exp_().mul_(g.neg());
       d.scatter_add_(1, targets.narrow(0, start, count).unsqueeze(1), g.contiguous());
       d = d.to(head.scalar_type());
-      grad_hidden.narrow(0, start, count).copy_(at::matmul(d, head));
-      grad_head.addmm_(d.t(), hidden.narrow(0, start, count));
+      if (to_hidden) grad_hidden.narrow(0, start, count).copy_(at::matmul(d, head));
+      if (!to_head) continue;
+      if (d.scalar_type() == at::kFloat) {
+        grad_head.addmm_(d.t(), hidden.narrow(0, start, count));
+      } else {
+        grad_head.add_(at::matmul(d.t(), hidden.narrow(0, start, count)));
+      }
     }
+    if (to_head) grad_head = grad_head.to(head.scalar_type());
     return {grad_hidden, grad_head, at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };

@@ -1,0 +1,202 @@
+// Models as transformers saves them: the same logits and gradients; wrong files are errors that say what is wrong.
+#include "core/model/model.h"
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+
+#include <boost/json.hpp>
+
+#include "core/base/file.h"
+#include "core/model/safetensors.h"
+#include "core/nn/logprob.h"
+#include "tests/unit/model/model_folder.h"
+
+namespace golong {
+namespace {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+double difference(const at::Tensor& a, const at::Tensor& b) {
+  return (a - b).abs().max().item<double>() / (1 + b.abs().max().item<double>());
+}
+
+at::Tensor hidden_of(const Model& model, const at::Tensor& ids, std::vector<nn::GroupLayout> layout) {
+  std::vector<int64_t> positions;
+  for (const nn::GroupLayout& group : layout) {
+    for (int64_t i = 0; i < group.prompt; ++i) positions.push_back(i);
+    for (int64_t length : group.responses) {
+      for (int64_t i = 0; i < length; ++i) positions.push_back(group.prompt + i);
+    }
+  }
+  GroupAttention attention(std::move(layout));
+  return model.hidden(ids, at::tensor(positions, at::kLong), attention);
+}
+
+class Reference : public ::testing::TestWithParam<const char*> {
+ protected:
+  fs::path path = model_data(GetParam());
+  std::map<std::string, at::Tensor> expected = SafetensorsFile(path / "reference.safetensors").tensors();
+};
+
+// A text as one prompt, and as a prompt with a response: the same numbers.
+TEST_P(Reference, LogitsEqualThoseOfTransformers) {
+  std::unique_ptr<Model> model = load_model(path, at::kFloat, at::kCPU);
+  const at::Tensor& ids = expected.at("input_ids");
+  for (int64_t prompt : {ids.size(0), int64_t{1}, int64_t{11}}) {
+    at::Tensor hidden = hidden_of(*model, ids, {{prompt, {ids.size(0) - prompt}}});
+    EXPECT_LT(difference(at::matmul(hidden, model->head().t()), expected.at("logits")), 2e-6) << prompt;
+  }
+}
+
+TEST_P(Reference, GradientsEqualThoseOfTransformers) {
+  std::unique_ptr<Model> model = load_model(path, at::kFloat, at::kCPU);
+  const at::Tensor& ids = expected.at("input_ids");
+  int64_t tokens = ids.size(0);
+  at::Tensor hidden = hidden_of(*model, ids, {{8, {tokens - 8}}});
+  nn::TokenLogprobs result =
+      nn::token_logprobs(hidden.narrow(0, 0, tokens - 1), model->head(), ids.narrow(0, 1, tokens - 1), 1.0, 5);
+  result.logprobs.mean().neg().backward();
+  size_t compared = 0;
+  for (const auto& [name, parameter] : model->parameters()) {
+    ASSERT_TRUE(expected.contains("grad." + name)) << name;
+    ASSERT_TRUE(parameter.grad().defined()) << name;
+    EXPECT_LT(difference(parameter.grad(), expected.at("grad." + name)), 2e-6) << name;
+    ++compared;
+  }
+  EXPECT_EQ(compared + 2, expected.size());
+}
+
+TEST_P(Reference, Bfloat16IsClose) {
+  std::unique_ptr<Model> model = load_model(path, at::kBFloat16, at::kCPU);
+  const at::Tensor& ids = expected.at("input_ids");
+  at::Tensor hidden = hidden_of(*model, ids, {{ids.size(0), {}}});
+  EXPECT_EQ(hidden.scalar_type(), at::kBFloat16);
+  EXPECT_LT(difference(at::matmul(hidden, model->head().t()).to(at::kFloat), expected.at("logits")), 5e-2);
+}
+
+INSTANTIATE_TEST_SUITE_P(Transformers, Reference, ::testing::Values("tied", "untied", "sharded"),
+                         [](const auto& info) { return std::string(info.param); });
+
+class ModelFiles : public ModelFolder {
+ protected:
+  // The model `name` of the test data in `folder`, its config.json changed.
+  void copy(const std::string& name, const std::function<void(json::object&)>& change = {}) {
+    fs::remove_all(folder);
+    fs::copy(model_data(name), folder);
+    json::object config = json::parse(read_file(folder / "config.json")).as_object();
+    if (change) change(config);
+    write("config.json", json::serialize(config));
+  }
+  std::string shape_error(const std::function<void(json::object&)>& change) {
+    copy("tied", change);
+    return error_of([&] { read_shape(folder); });
+  }
+  std::string load_error() {
+    return error_of([&] { load_model(folder, at::kFloat, at::kCPU); });
+  }
+};
+
+TEST_F(ModelFiles, ShapesOfTransformers4And5) {
+  ModelShape four = read_shape(model_data("tied")), five = read_shape(model_data("untied"));
+  EXPECT_EQ(four.rope_theta, 10000);
+  EXPECT_EQ(five.rope_theta, 1000000);
+  EXPECT_TRUE(four.tied);
+  EXPECT_FALSE(five.tied);
+  EXPECT_TRUE(five.attention_bias);
+  EXPECT_EQ(five.rms_norm_eps, 1e-3);
+  EXPECT_EQ(four.max_positions, 64);
+  EXPECT_THAT(four.eos_token_ids, ElementsAre(3));
+  EXPECT_THAT(five.eos_token_ids, ElementsAre(5, 6));
+  EXPECT_THAT(read_shape(model_data("sharded")).eos_token_ids, ElementsAre(7, 8));
+  EXPECT_EQ(read_shape(model_data("sharded")).head_dim, 10);
+}
+
+TEST_F(ModelFiles, ConfigsThatAreNotUnderstoodAreRefused) {
+  EXPECT_THAT(shape_error([](json::object& c) { c.erase("hidden_size"); }), HasSubstr("config.json: hidden_size"));
+  EXPECT_THAT(shape_error([](json::object& c) { c["vocab_size"] = "many"; }), HasSubstr("vocab_size"));
+  EXPECT_THAT(shape_error([](json::object& c) { c["num_hidden_layers"] = -2; }), HasSubstr("positive"));
+  EXPECT_THAT(shape_error([](json::object& c) { c["hidden_act"] = "gelu"; }), HasSubstr("gelu"));
+  EXPECT_THAT(shape_error([](json::object& c) { c["head_dim"] = 7; }), HasSubstr("even"));
+  EXPECT_THAT(shape_error([](json::object& c) { c["num_key_value_heads"] = 3; }), HasSubstr("multiple"));
+  EXPECT_THAT(shape_error([](json::object& c) { c["use_sliding_window"] = true; }), HasSubstr("sliding"));
+  EXPECT_THAT(shape_error([](json::object& c) { c["eos_token_id"] = "</s>"; }), HasSubstr("eos_token_id"));
+  EXPECT_THAT(shape_error([](json::object& c) { c["eos_token_id"] = int64_t{1} << 40; }), HasSubstr("eos_token_id"));
+  EXPECT_THAT(shape_error([](json::object& c) { c["architectures"] = json::array(); }), HasSubstr("architectures"));
+  EXPECT_THAT(shape_error([](json::object& c) { c["tie_word_embeddings"] = "yes"; }), HasSubstr("true or false"));
+  EXPECT_THAT(shape_error([](json::object& c) {
+                c["rope_scaling"] = json::object{{"rope_type", "llama3"}};
+              }),
+              HasSubstr("llama3"));
+  EXPECT_THAT(shape_error([](json::object& c) { c["quantization_config"] = json::object(); }), HasSubstr("quantized"));
+  write("config.json", "{");
+  EXPECT_THAT(error_of([&] { read_shape(folder); }), HasSubstr("no JSON object"));
+  fs::remove(folder / "config.json");
+  EXPECT_THAT(error_of([&] { read_shape(folder); }), HasSubstr("config.json"));
+}
+
+TEST_F(ModelFiles, AnUnknownArchitectureIsNamedWithTheKnownOnes) {
+  copy("tied", [](json::object& c) { c["architectures"] = json::array{"BertModel"}; });
+  EXPECT_THAT(load_error(), AllOf(HasSubstr("BertModel"), HasSubstr("Qwen3ForCausalLM")));
+}
+
+TEST_F(ModelFiles, TensorsThatDoNotFitAreListedWithShapes) {
+  copy("tied", [](json::object& c) {
+    c["intermediate_size"] = 41;
+    c["num_hidden_layers"] = 3;
+  });
+  EXPECT_THAT(load_error(), AllOf(HasSubstr("model.layers.0.mlp.gate_proj.weight: expected [41, 24], found [40, 24]"),
+                                  HasSubstr("model.layers.2.self_attn.q_norm.weight: missing, expected [8]")));
+  copy("tied", [](json::object& c) { c["num_hidden_layers"] = 1; });
+  EXPECT_THAT(load_error(), HasSubstr("model.layers.1.mlp.down_proj.weight: not part of"));
+  copy("tied", [](json::object& c) { c["tie_word_embeddings"] = false; });
+  EXPECT_THAT(load_error(), HasSubstr("lm_head.weight: missing, expected [37, 24]"));
+}
+
+TEST_F(ModelFiles, ASavedModelLoadsToTheSameBits) {
+  for (const char* name : {"tied", "untied", "sharded"}) {
+    std::unique_ptr<Model> model = load_model(model_data(name), at::kFloat, at::kCPU);
+    fs::path target = folder / name;
+    save_model(*model, target, at::kFloat, model_data(name));
+    std::unique_ptr<Model> again = load_model(target, at::kFloat, at::kCPU);
+    ASSERT_EQ(again->parameters().size(), model->parameters().size());
+    for (size_t i = 0; i < model->parameters().size(); ++i) {
+      EXPECT_EQ(again->parameters()[i].first, model->parameters()[i].first);
+      EXPECT_TRUE(at::equal(again->parameters()[i].second, model->parameters()[i].second));
+    }
+    EXPECT_EQ(again->shape().eos_token_ids, model->shape().eos_token_ids);
+  }
+}
+
+TEST_F(ModelFiles, SavingInBfloat16SaysSo) {
+  std::unique_ptr<Model> model = load_model(model_data("untied"), at::kFloat, at::kCPU);
+  save_model(*model, folder / "out", at::kBFloat16);
+  EXPECT_EQ(json::parse(read_file(folder / "out" / "config.json")).at("dtype").as_string(), "bfloat16");
+  for (const auto& [name, tensor] : read_weights(folder / "out"))
+    EXPECT_EQ(tensor.scalar_type(), at::kBFloat16) << name;
+}
+
+TEST(MakeModel, IsSeededAndScaled) {
+  ModelShape shape = read_shape(model_data("tied"));
+  std::unique_ptr<Model> a = make_model(shape, at::kFloat, at::kCPU, 1), b = make_model(shape, at::kFloat, at::kCPU, 1),
+                         c = make_model(shape, at::kFloat, at::kCPU, 2);
+  for (size_t i = 0; i < a->parameters().size(); ++i) {
+    const auto& [name, tensor] = a->parameters()[i];
+    EXPECT_TRUE(at::equal(tensor, b->parameters()[i].second)) << name;
+    EXPECT_TRUE(tensor.requires_grad() && tensor.is_leaf()) << name;
+    if (tensor.dim() < 2) {
+      EXPECT_TRUE((tensor == 1).all().item<bool>()) << name;
+      continue;
+    }
+    EXPECT_FALSE(at::equal(tensor, c->parameters()[i].second)) << name;
+    bool residual = name.find("o_proj") != std::string::npos || name.find("down_proj") != std::string::npos;
+    EXPECT_NEAR(tensor.std().item<double>(), residual ? 0.01 : 0.02, 0.0015) << name;  // two layers: 0.02 / sqrt(4)
+  }
+  EXPECT_EQ(a->head().unsafeGetTensorImpl(), a->parameters()[0].second.unsafeGetTensorImpl());
+}
+
+}  // namespace
+}  // namespace golong
