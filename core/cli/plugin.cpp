@@ -101,6 +101,7 @@ std::string plugin_json(const Plugin& plugin) {
 
 void print_json(const std::vector<const Plugin*>& plugins) {
   std::vector<std::string> lines;
+  lines.reserve(plugins.size());
   for (const Plugin* plugin : plugins) lines.push_back("  " + plugin_json(*plugin));
   std::printf("[\n%s\n]\n", joined(lines, ",\n").c_str());
 }

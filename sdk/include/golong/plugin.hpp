@@ -603,6 +603,7 @@ inline golong_library make_library(const char* name, std::vector<Plugin> plugins
   static std::vector<Plugin> kept;
   static std::vector<const golong_descriptor*> descriptors;
   kept = std::move(plugins);
+  descriptors.reserve(kept.size());
   for (Plugin& plugin : kept) descriptors.push_back(plugin.finish());
   return {sizeof(golong_library), GOLONG_ABI_MAJOR, GOLONG_ABI_MINOR, static_cast<uint32_t>(descriptors.size()), name,
           descriptors.data()};
