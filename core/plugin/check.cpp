@@ -127,8 +127,8 @@ void check_library(const std::filesystem::path& path, const std::function<void(c
     std::string who = std::string(name(plugin.kind)) + " " + plugin.id;
     report({who, "instances are made and destroyed, parameters at their bounds",
             run_isolated([&] { check_life(plugin); }, limit_of_a_check)});
-    for (const auto& [what, check] : checks_of(plugin.kind)) {
-      report({who, what, run_isolated([&] { check(plugin); }, limit_of_a_check)});
+    for (const Check& check : checks_of(plugin.kind)) {
+      report({who, check.first, run_isolated([&] { check.second(plugin); }, limit_of_a_check)});
     }
   }
 }

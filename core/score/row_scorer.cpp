@@ -73,7 +73,7 @@ struct RowScorer::Item {
 };
 
 RowScorer::RowScorer(const Config& config, std::shared_ptr<const plugin::Registry> registry)
-    : config_(config), router_(config, registry), scorer_(config, registry) {}
+    : config_(config), router_(config, registry), scorer_(config, std::move(registry)) {}
 
 RowScorer::Item RowScorer::read(const ScoreLine& line) const {
   Item item;
