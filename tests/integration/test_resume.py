@@ -6,10 +6,11 @@ import random
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
-from conftest import ROOT
 
+ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "configs/demo"
 STEPS = 4
 TASKS = {
@@ -187,6 +188,27 @@ def test_resumed_with_more_steps(run, whole):
     for outcome in (found, expected):
         outcome["metrics"][1] = {name: value for name, value in outcome["metrics"][1].items() if "eval/" not in name}
     assert_equal(found, expected)
+
+
+def test_bfloat16_and_rows_that_come_again(golong, data, tmp_path):
+    """What a checkpoint holds beyond the model: float32 master weights, the epoch, saved only at the end of a run."""
+    rows = tmp_path / "few.jsonl"
+    rows.write_text("".join((data / "train.jsonl").read_text().splitlines(keepends=True)[:10]))
+    settings = ["model.dtype=bfloat16", f'data.train=["{rows}"]', "train.updates_per_batch=2", "rewards.gate=false",
+                "eval.every=0", "eval.max_response_tokens=4", "checkpoint.every=0", "train.steps=3"]
+    settings = [word for setting in settings for word in ("--set", setting)]
+    outcomes = []
+    for name, stops in (("whole", []), ("halved", [1])):
+        (tmp_path / name).mkdir()
+        run = Run(golong, tmp_path / name, data)
+        for steps in stops:
+            run.finish(*settings, "--set", f"train.steps={steps}")
+        run.finish(*settings, *(["--resume"] if stops else []))
+        outcomes.append(run.outcome())
+    assert json.loads(outcomes[0]["files"]["sampler.json"])["drawn"] > 10
+    assert all(step["train/grad_norm"] > 0 for step in outcomes[0]["metrics"])
+    assert b"embed_tokens.weight.master" in outcomes[0]["files"]["optimizer.safetensors"]
+    assert_equal(outcomes[1], outcomes[0])
 
 
 def test_a_run_at_its_end_stays_as_it_is(whole):
