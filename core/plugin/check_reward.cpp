@@ -1,10 +1,10 @@
 // What a reward must do with any gold and any response.
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -97,7 +97,7 @@ struct Score {
   golong_status status = GOLONG_FAILED;
   double value = 0;
   bool operator==(const Score& other) const {
-    return status == other.status && std::memcmp(&value, &other.value, sizeof value) == 0;
+    return status == other.status && std::bit_cast<uint64_t>(value) == std::bit_cast<uint64_t>(other.value);
   }
 };
 
@@ -220,6 +220,7 @@ void check_threads(const Plugin& plugin) {
   std::atomic<bool> has_thrown = false;
   {
     std::vector<std::jthread> threads;
+    threads.reserve(4);
     for (int t = 0; t < 4; ++t) {
       threads.emplace_back([&, t] {
         try {

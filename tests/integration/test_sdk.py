@@ -3,10 +3,11 @@ import json
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
-from conftest import ROOT
 
+ROOT = Path(__file__).resolve().parents[2]
 CMAKE = ROOT / ".venv/bin/cmake"
 NINJA = ROOT / ".venv/bin/ninja"
 
