@@ -1,0 +1,46 @@
+#include "plugins/rewards/math_verify/math_score.h"
+
+#include "plugins/common/unicode.h"
+#include "plugins/rewards/math_verify/compare.h"
+#include "plugins/rewards/math_verify/lenient.h"
+
+namespace golong::plugins::math {
+namespace {
+
+constexpr size_t kReleasedTail = 500, kStrictTail = 4000;
+constexpr size_t kMaxGold = 20'000;  // bytes; a longer label is compared as text alone
+
+}  // namespace
+
+MathGold::MathGold(std::string label, Mode mode) : label_(std::move(label)), mode_(mode) {
+  if (label_.size() > kMaxGold) {
+    gold_.first = label_;
+    return;
+  }
+  std::string boxed = "\\boxed{" + label_ + "}";
+  gold_ = extract_answer(mode_ == Mode::strict ? lenient(boxed) : boxed);
+}
+
+double MathGold::score(std::string_view text, std::string_view answer, const std::function<bool()>& cancelled) const {
+  return mode_ == Mode::strict ? strict(answer, cancelled) : released(text, cancelled);
+}
+
+double MathGold::released(std::string_view text, const std::function<bool()>& cancelled) const {
+  Extracted found = extract_answer(last_code_points(text, kReleasedTail));
+  if (!found.value || found.first.empty()) return 0;
+  if (found.first == label_) return 1;
+  if (gold_.value && Comparer(cancelled).equal(gold_.value, found.value)) return 1;
+  std::string_view a = strip(gold_.first), b = strip(found.first);
+  return !a.empty() && a == b ? 1 : 0;
+}
+
+double MathGold::strict(std::string_view answer, const std::function<bool()>& cancelled) const {
+  Extracted found = extract_answer(lenient(last_code_points(answer, kStrictTail)));
+  std::string_view a = strip(gold_.first), b = strip(found.first);
+  if (!b.empty() && (b == a || b == strip(label_))) return 1;
+  if (!gold_.value || !found.value) return 0;
+  Comparer comparer(cancelled);
+  return comparer.equal(gold_.value, found.value) || comparer.equal(found.value, gold_.value) ? 1 : 0;
+}
+
+}  // namespace golong::plugins::math

@@ -1,0 +1,33 @@
+// The reward of numerical answers (paper C.7): 1 where the answer found in a text means the gold answer, else 0.
+#pragma once
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "plugins/common/mode.h"
+#include "plugins/rewards/math_verify/extract.h"
+
+namespace golong::plugins::math {
+
+// The gold answer, read once. Read only afterwards: thread-safe.
+class MathGold {
+ public:
+  MathGold(std::string label, Mode mode);
+
+  // released: of `text` the last 500 characters are looked at. strict: of `answer` all that can matter.
+  // Throws Interrupted where `cancelled` says so.
+  double score(std::string_view text, std::string_view answer, const std::function<bool()>& cancelled) const;
+
+  // How the gold was understood and what was found, for the log.
+  bool readable() const { return gold_.value != nullptr; }
+
+ private:
+  double released(std::string_view text, const std::function<bool()>& cancelled) const;
+  double strict(std::string_view answer, const std::function<bool()>& cancelled) const;
+
+  std::string label_;
+  Mode mode_;
+  Extracted gold_;
+};
+
+}  // namespace golong::plugins::math
