@@ -2,11 +2,12 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from tokenizers import Tokenizer
 
+ROOT = Path(__file__).resolve().parents[2]
 TOKENIZER = ROOT / "tests/data/tokenizer"
 TEXTS = [case["text"] for case in json.loads((TOKENIZER / "encode_cases.json").read_text())]
 
