@@ -27,6 +27,14 @@ std::string folder_name(int64_t step) {
   return name;
 }
 
+// Exactly what folder_name makes, so that a copy that somebody put aside is left alone.
+bool is_checkpoint(std::string_view name) {
+  constexpr std::string_view prefix = kPrefix;
+  if (!name.starts_with(prefix) || name.size() < prefix.size() + 8) return false;
+  name.remove_prefix(prefix.size());
+  return name.find_first_not_of("0123456789") == name.npos;
+}
+
 void check_file(const fs::path& path, const json::object& entry) {
   if (!fs::exists(path)) fail(path.string(), ": is missing");
   MappedFile file(path);
@@ -37,6 +45,15 @@ void check_file(const fs::path& path, const json::object& entry) {
   if (fingerprint(file.bytes()) != entry.at("hash").as_string()) {
     fail(path.string(), ": its contents changed since it was written");
   }
+}
+
+// What interrupted saves left. Only who saves may do this: a reader would take away what a running save writes.
+void remove_leftovers(const fs::path& folder) {
+  std::vector<fs::path> leftovers;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().filename().string().starts_with(kTemporary)) leftovers.push_back(entry.path());
+  }
+  for (const fs::path& path : leftovers) fs::remove_all(path);
 }
 
 std::vector<std::pair<std::string, at::Tensor>> named(const fs::path& path) {
@@ -50,25 +67,25 @@ CheckpointStore::CheckpointStore(fs::path folder, int64_t keep) : folder_(std::m
   std::error_code error;
   fs::create_directories(folder_, error);
   if (error) fail("cannot make the folder ", folder_.string(), ": ", error.message());
-  for (const auto& entry : fs::directory_iterator(folder_)) {
-    if (entry.path().filename().string().starts_with(kTemporary)) fs::remove_all(entry.path());
-  }
 }
 
 std::vector<fs::path> CheckpointStore::list() const {
   std::vector<fs::path> found;
   for (const auto& entry : fs::directory_iterator(folder_)) {
-    if (entry.is_directory() && entry.path().filename().string().starts_with(kPrefix)) found.push_back(entry.path());
+    if (entry.is_directory() && is_checkpoint(entry.path().filename().string())) found.push_back(entry.path());
   }
-  std::sort(found.begin(), found.end());
+  std::sort(found.begin(), found.end(), [](const fs::path& a, const fs::path& b) {
+    const std::string first = a.filename().string(), second = b.filename().string();
+    return first.size() != second.size() ? first.size() < second.size() : first < second;
+  });
   return found;
 }
 
 void CheckpointStore::save(const Snapshot& snapshot) {
   fs::path temporary = folder_ / (kTemporary + folder_name(snapshot.step)),
            target = folder_ / folder_name(snapshot.step);
-  fs::remove_all(temporary);
   try {
+    remove_leftovers(folder_);
     fs::create_directories(temporary);
     write_safetensors(temporary / "model.safetensors", snapshot.weights, {{"format", "pt"}});
     write_safetensors(temporary / "optimizer.safetensors", snapshot.optimizer);
@@ -80,19 +97,18 @@ void CheckpointStore::save(const Snapshot& snapshot) {
     }
     json::object manifest{{"step", snapshot.step}, {"golong", version}, {"files", files}};
     write_file_atomic(temporary / kManifest, json::serialize(manifest) + "\n");
-    fs::remove_all(target);  // of a run that was resumed from before it
+    if (fs::exists(target)) fs::rename(target, folder_ / (kTemporary + std::string("replaced")));  // a damaged one
     fs::rename(temporary, target);
     sync_to_disk(folder_);
-  } catch (const fs::filesystem_error& error) {
-    std::error_code ignored;
-    fs::remove_all(temporary, ignored);
-    fail("the checkpoint of step ", snapshot.step, " cannot be written: ", error.what());
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {
     std::error_code ignored;
     fs::remove_all(temporary, ignored);
     fail("the checkpoint of step ", snapshot.step, " cannot be written: ", error.what());
   }
+  remove_leftovers(folder_);
+  // Later ones are of a future that this run left when it went on from before them.
   std::vector<fs::path> all = list();
+  for (; all.back() != target; all.pop_back()) fs::remove_all(all.back());
   for (size_t i = 0; i + static_cast<size_t>(std::max<int64_t>(keep_, 1)) < all.size(); ++i) fs::remove_all(all[i]);
 }
 

@@ -30,10 +30,11 @@ struct Snapshot {
 // Not thread-safe.
 class CheckpointStore {
  public:
-  // Removes what an interrupted save left behind. Keeps the newest `keep`.
+  // Keeps the newest `keep`. Makes the folder; removes nothing before it saves, so that others may read.
   CheckpointStore(std::filesystem::path folder, int64_t keep);
 
-  // Throws Error with the system's reason (a full disk, say); older checkpoints are then all still there.
+  // Removes what interrupted saves left behind first. Throws Error with the system's reason (a full disk, say); older
+  // checkpoints are then all still there. Checkpoints of later steps go: the run went on from before them.
   void save(const Snapshot& snapshot);
 
   // The newest checkpoint that is whole, verified by size and hash; a damaged one is named in a warning and the one

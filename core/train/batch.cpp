@@ -13,7 +13,7 @@ bool rewards_differ(const Group& group, const RewardsConfig& config) {
     if (first && response.reward != first->reward) return true;
     if (!first) first = &response;
   }
-  return false;
+  return first && group.responses.size() == 1;
 }
 
 ReportColumns report_columns(const std::vector<Group>& groups, const RewardsConfig& config) {

@@ -13,7 +13,8 @@
 
 namespace golong {
 
-// True where the rewards that count differ, so that the group teaches something (paper E.2).
+// True where the rewards that count differ, so that the group teaches something; and for a group of one response, which
+// has nothing to differ from (paper E.2).
 bool rewards_differ(const Group& group, const RewardsConfig& config);
 
 struct ReportColumns {

@@ -4,9 +4,12 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
+#include <sstream>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/base/version.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/data/sampler.h"
 #include "core/eval/evaluate.h"
@@ -47,9 +50,10 @@ class GrpoRun {
  private:
   std::vector<Group> collect(int64_t step, Metrics& metrics);
   Metrics step(int64_t step);
+  std::optional<Metrics> whole_step(int64_t step);
   void save(int64_t step);
   int64_t restore();
-  Evaluation measure();
+  std::optional<Evaluation> measure();
   void add(Metrics& metrics, const Metrics& more) { metrics.insert(more.begin(), more.end()); }
   bool stopping() const { return stop_asked(options_.stop) || callback_stopped_; }
 
@@ -63,7 +67,8 @@ class GrpoRun {
   plugin::Normalizer normalizer_;
   Learner learner_;
   CheckpointStore checkpoints_;
-  int64_t first_step_ = 0;  // steps that were done before
+  int64_t first_step_ = 0;   // steps that were done before
+  double save_seconds_ = 0;  // of the last checkpoint, reported with the next step
   bool callback_stopped_ = false;
   std::optional<RunFiles> files_;
   std::optional<Progress> progress_;
@@ -170,10 +175,22 @@ Metrics GrpoRun::step(int64_t step) {
   add(metrics, batch_metrics(columns.groups, columns.responses, flat));
   files_->samples(step, groups, advantages, *work_.tokenizer);
   metrics["time/step"] = whole.lap();
+  metrics["time/save"] = std::exchange(save_seconds_, 0);
   return metrics;
 }
 
+// The versions of everything whose behaviour a run depends on.
+std::string versions(const plugin::Registry& registry) {
+  std::ostringstream text;
+  text << "golong " << version << "\n";
+  for (const plugin::Plugin& plugin : registry.plugins()) {
+    text << plugin::name(plugin.kind) << " " << plugin.id << " " << plugin.descriptor->version << "\n";
+  }
+  return text.str();
+}
+
 void GrpoRun::save(int64_t step) {
+  Timer timer;
   Snapshot snapshot;
   snapshot.step = step;
   for (const auto& [name, tensor] : work_.model->parameters()) snapshot.weights.emplace_back(name, tensor.detach());
@@ -182,8 +199,10 @@ void GrpoRun::save(int64_t step) {
                     {"normalizer.state", normalizer_.save()},
                     {"optimizer_steps", std::to_string(learner_.optimizer().steps())},
                     {"run.toml", config_.to_toml()},
+                    {"versions.txt", versions(*work_.registry)},
                     {"config.json", work_.model->shape().json}};
   checkpoints_.save(snapshot);
+  save_seconds_ = timer.lap();
 }
 
 // Puts everything back where the newest checkpoint left it; returns its step.
@@ -193,57 +212,79 @@ int64_t GrpoRun::restore() {
     log::warning(config_.run.directory, " has no checkpoint: starting from the beginning");
     return 0;
   }
+  auto text = [&](const char* name) -> const std::string& {
+    auto found = snapshot->texts.find(name);
+    if (found == snapshot->texts.end()) fail("the checkpoint of step ", snapshot->step, " has no file ", name);
+    return found->second;
+  };
   load_weights(*work_.model, *snapshot);
   learner_.optimizer().load({snapshot->optimizer.begin(), snapshot->optimizer.end()},
-                            std::stoll(snapshot->texts.at("optimizer_steps")));
-  sampler_.load(snapshot->texts.at("sampler.json"));
-  normalizer_.load(snapshot->texts.at("normalizer.state"));
+                            std::stoll(text("optimizer_steps")));
+  sampler_.load(text("sampler.json"));
+  normalizer_.load(text("normalizer.state"));
+  if (text("versions.txt") != versions(*work_.registry)) {
+    log::warning("golong or a plugin has another version than when the checkpoint of step ", snapshot->step,
+                 " was written (its versions.txt); what follows may differ from the run without a break");
+  }
   log::info("going on after step ", snapshot->step);
   return snapshot->step;
 }
 
-Evaluation GrpoRun::measure() {
+// None when somebody asked to stop.
+std::optional<Evaluation> GrpoRun::measure() {
   Progress progress("evaluate", static_cast<int64_t>(eval_rows_->size()), {.plain_every = 1 << 20});
-  return evaluate(
-      rollout_, scorer_, *eval_rows_, *work_.tokenizer, work_.stop_ids, config_,
-      [this] { return stop_asked(options_.stop); },
-      [&](size_t done, size_t) { progress.update(static_cast<int64_t>(done)); });
+  try {
+    return evaluate(
+        rollout_, scorer_, *eval_rows_, *work_.tokenizer, work_.stop_ids, config_,
+        [this] { return stop_asked(options_.stop); },
+        [&](size_t done, size_t) { progress.update(static_cast<int64_t>(done)); });
+  } catch (const Stopped&) {
+    return {};
+  }
+}
+
+// One step, or none when somebody asked to stop while it generated, before its update. Its draws are given back then,
+// so that a resumed run does the step again from its beginning.
+std::optional<Metrics> GrpoRun::whole_step(int64_t step) {
+  const std::string before = sampler_.save();
+  try {
+    return this->step(step);
+  } catch (const Stopped&) {
+    sampler_.load(before);
+    return {};
+  }
 }
 
 int64_t GrpoRun::run() {
   const int64_t steps = total_steps(config_, rows_->size());
   files_.emplace(config_, options_.resume && first_step_ > 0 ? std::optional<int64_t>(first_step_) : std::nullopt);
-  const bool evaluates = eval_rows_ != nullptr;
-  if (evaluates && !files_->has_before() && first_step_ == 0) files_->before(measure());
+  if (eval_rows_ && first_step_ == 0) {
+    std::optional<Evaluation> before = measure();
+    if (!before) return 0;
+    files_->before(*before);
+  }
   progress_.emplace("train", steps, ProgressOptions{.first = first_step_});
-  int64_t done = first_step_;
+  int64_t done = first_step_, saved = first_step_;
   while (done < steps && !stopping()) {
-    const std::string before_step = sampler_.save();
-    Metrics metrics;
-    try {
-      metrics = step(done + 1);
-    } catch (const Stopped&) {
-      // While it generated, before its update: its draws are given back, so that a resumed run does the step again.
-      sampler_.load(before_step);
-      break;
-    }
+    std::optional<Metrics> metrics = whole_step(done + 1);
+    if (!metrics) break;
     ++done;
-    if (evaluates && config_.eval.every > 0 && done % config_.eval.every == 0 && done < steps) {
-      try {
-        for (const auto& [task, score] : measure().tasks) metrics["eval/" + task] = score.mean;
-      } catch (const Stopped&) {
-        log::info("stopped while measuring after step ", done, "; the step itself is kept");
+    if (eval_rows_ && config_.eval.every > 0 && done % config_.eval.every == 0 && done < steps) {
+      if (std::optional<Evaluation> now = measure()) {
+        for (const auto& [task, score] : now->tasks) (*metrics)["eval/" + task] = score.mean;
       }
     }
     // Metrics first: a resumed run cuts off what is newer than its checkpoint.
-    files_->step(done, metrics);
-    if (config_.checkpoint.every > 0 && done % config_.checkpoint.every == 0 && done < steps) save(done);
-    progress_->update(done, metrics["reward/mean"], metrics["rollout/tokens_per_second"]);
-    if (options_.on_step && !options_.on_step({done, metrics})) callback_stopped_ = true;
+    files_->step(done, *metrics);
+    if (config_.checkpoint.every > 0 && done % config_.checkpoint.every == 0) save(saved = done);
+    progress_->update(done, metrics->at("reward/mean"), metrics->at("rollout/tokens_per_second"));
+    if (options_.on_step && !options_.on_step({done, *metrics})) callback_stopped_ = true;
   }
   progress_.reset();
-  if (done > first_step_) save(done);
-  if (evaluates && done == steps && !stopping()) files_->after(measure());
+  if (done > saved) save(done);
+  if (eval_rows_ && done == steps && !stopping()) {
+    if (std::optional<Evaluation> after = measure()) files_->after(*after);
+  }
   if (done > 0) files_->report();
   return done;
 }

@@ -15,7 +15,9 @@ namespace golong {
 
 // Sums over the tokens of all micro-batches, made into means at the end.
 struct Learner::Sums {
-  double loss = 0, entropy = 0, difference = 0, clipped_high = 0, clipped_low = 0, corrected = 0, tokens = 0;
+  double loss = 0, entropy = 0, tokens = 0;
+  double difference = 0, rollout_kl = 0, policy_kl = 0;
+  double clipped_high = 0, clipped_low = 0, clipped_dual = 0, corrected = 0;
   double gradient_norm = 0, packed_tokens = 0, repeated_tokens = 0;
   int64_t steps = 0, skipped = 0;
 };
@@ -96,6 +98,9 @@ Metrics Learner::update(const std::vector<Group>& groups, const std::vector<std:
                   {"train/entropy", sums.entropy / tokens},
                   {"train/clip_fraction_high", sums.clipped_high / tokens},
                   {"train/clip_fraction_low", sums.clipped_low / tokens},
+                  {"train/clip_fraction_dual", sums.clipped_dual / tokens},
+                  {"train/policy_kl", sums.policy_kl / tokens},
+                  {"train/rollout_kl", sums.rollout_kl / tokens},
                   {"train/rollout_logprob_difference", sums.difference / tokens},
                   {"train/learning_rate", rate},
                   {"train/skipped_steps", static_cast<double>(sums.skipped)},
@@ -137,11 +142,16 @@ void Learner::mini_batch(const std::vector<const Group*>& groups, const Advantag
                     packed.lengths};
     LossOutput output = policy_loss(input, scale, config_);
     output.loss.backward();
+    optimizer_.accumulate();
     loss += output.loss.item<double>();
     sums.entropy += policy.entropy.sum().item<double>();
-    sums.difference += (input.old_logprobs - input.rollout_logprobs).abs().sum().item<double>();
+    at::Tensor moved = input.rollout_logprobs - input.old_logprobs;
+    sums.difference += moved.abs().sum().item<double>();
+    sums.rollout_kl += moved.sum().item<double>();
+    sums.policy_kl += (input.old_logprobs - policy.logprobs.detach()).sum().item<double>();
     sums.clipped_high += output.clipped_high;
     sums.clipped_low += output.clipped_low;
+    sums.clipped_dual += output.clipped_dual;
     sums.corrected += output.corrected;
     sums.tokens += static_cast<double>(packed.targets.size(0));
   }

@@ -33,7 +33,9 @@ LossOutput policy_loss(const LossInput& input, const LossScale& scale, const Tra
   at::Tensor clipped = -advantage * ratio.clamp(1 - config.clip_low, 1 + config.clip_high);
   at::Tensor loss = at::maximum(plain, clipped);
   if (config.dual_clip > 0) {
-    loss = at::where(advantage < 0, at::minimum(loss, -advantage * config.dual_clip), loss);
+    at::Tensor limit = -advantage * config.dual_clip;
+    output.clipped_dual = (advantage < 0).logical_and(loss > limit).sum().item<double>();
+    loss = at::where(advantage < 0, at::minimum(loss, limit), loss);
   }
   output.clipped_high = (ratio > 1 + config.clip_high).logical_and(advantage > 0).sum().item<double>();
   output.clipped_low = (ratio < 1 - config.clip_low).logical_and(advantage < 0).sum().item<double>();

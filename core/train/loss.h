@@ -34,7 +34,8 @@ struct LossOutput {
   at::Tensor loss;          // scalar, this micro-batch's share of the step's loss
   double clipped_high = 0;  // tokens whose gradient the upper clip stopped
   double clipped_low = 0;
-  double corrected = 0;  // tokens that the rollout correction weighted 0
+  double clipped_dual = 0;  // tokens that the dual clip stopped
+  double corrected = 0;     // tokens that the rollout correction weighted 0
 };
 
 LossOutput policy_loss(const LossInput& input, const LossScale& scale, const TrainConfig& config);

@@ -32,9 +32,12 @@ void update(float* weight, const float* gradient, float* first, float* second, i
 AdamW::AdamW(const std::vector<std::pair<std::string, at::Tensor>>& parameters, AdamWOptions options)
     : options_(options) {
   for (const auto& [name, tensor] : parameters) {
-    Slot slot{name, tensor, {}, at::zeros(tensor.sizes(), tensor.options().dtype(at::kFloat)), {}};
+    Slot slot{name, tensor, at::zeros(tensor.sizes(), tensor.options().dtype(at::kFloat)), {}, {}, {}};
     slot.second = at::zeros_like(slot.first);
-    if (tensor.scalar_type() != at::kFloat) slot.master = tensor.detach().to(at::kFloat);
+    if (tensor.scalar_type() != at::kFloat) {
+      slot.master = tensor.detach().to(at::kFloat);
+      slot.sum = at::zeros_like(slot.first);
+    }
     slots_.push_back(std::move(slot));
   }
 }
@@ -42,13 +45,23 @@ AdamW::AdamW(const std::vector<std::pair<std::string, at::Tensor>>& parameters, 
 void AdamW::zero_grad() {
   for (Slot& slot : slots_) {
     if (slot.parameter.grad().defined()) slot.parameter.mutable_grad().zero_();
+    if (slot.sum.defined()) slot.sum.zero_();
   }
 }
 
-double AdamW::gradient_norm() const {
+void AdamW::accumulate() {
+  for (Slot& slot : slots_) {
+    if (!slot.sum.defined() || !slot.parameter.grad().defined()) continue;
+    slot.sum.add_(slot.parameter.grad());
+    slot.parameter.mutable_grad().reset();
+  }
+}
+
+double AdamW::gradient_norm() {
+  accumulate();
   double squares = 0;
   for (const Slot& slot : slots_) {
-    const at::Tensor& gradient = slot.parameter.grad();
+    const at::Tensor& gradient = slot.gradient();
     if (!gradient.defined()) continue;
     double norm = at::linalg_vector_norm(gradient, 2, std::nullopt, false, at::kFloat).item<double>();
     squares += norm * norm;
@@ -57,12 +70,13 @@ double AdamW::gradient_norm() const {
 }
 
 void AdamW::step(double learning_rate, double scale) {
+  accumulate();
   ++steps_;
   c10::NoGradGuard no_grad;
   double step = static_cast<double>(steps_);
   for (Slot& slot : slots_) {
-    if (!slot.parameter.grad().defined()) continue;
-    at::Tensor gradient = slot.parameter.grad().to(at::kFloat).contiguous();
+    if (!slot.gradient().defined()) continue;
+    at::Tensor gradient = slot.gradient().contiguous();
     at::Tensor target = slot.master.defined() ? slot.master : slot.parameter.detach();
     Update u{static_cast<float>(learning_rate),
              slot.parameter.dim() > 1 ? static_cast<float>(options_.weight_decay) : 0.f,

@@ -17,16 +17,20 @@ struct AdamWOptions {
   double weight_decay = 0.1;  // on matrices only: norms and biases are left out, as Megatron does
 };
 
-// Moments and master weights are float32; master weights exist where the parameters are not float32. The update is that
-// of torch.optim.AdamW (decoupled decay, bias correction). Not thread-safe.
+// Moments, master weights and sums of gradients are float32; the latter two exist where the parameters are not float32.
+// The update is that of torch.optim.AdamW (decoupled decay, bias correction). Not thread-safe.
 class AdamW {
  public:
   AdamW(const std::vector<std::pair<std::string, at::Tensor>>& parameters, AdamWOptions options);
 
   void zero_grad();
 
+  // Adds what the last backward pass left to the sums of gradients. Call it after each where a step has several: a sum
+  // in the parameters' own type would lose what is small.
+  void accumulate();
+
   // Global 2-norm of all gradients (float64 sum); inf or NaN where a gradient is not finite.
-  double gradient_norm() const;
+  double gradient_norm();
 
   // One update; gradients are multiplied by `scale` first (clipping).
   void step(double learning_rate, double scale = 1.0);
@@ -40,7 +44,10 @@ class AdamW {
  private:
   struct Slot {
     std::string name;
-    at::Tensor parameter, master, first, second;  // master is undefined where the parameter is float32
+    at::Tensor parameter, first, second;
+    at::Tensor master, sum;  // undefined where the parameter is float32: its own gradient is the sum then
+
+    const at::Tensor& gradient() const { return sum.defined() ? sum : parameter.grad(); }
   };
   std::vector<Slot> slots_;
   AdamWOptions options_;

@@ -55,6 +55,11 @@ void RunFiles::samples(int64_t step, const std::vector<Group>& groups,
   }
 }
 
+void RunFiles::before(const Evaluation& evaluation) {
+  summary_.before = evaluation.tasks;
+  write_summary(directory_ / "summary.json", summary_);
+}
+
 void RunFiles::after(const Evaluation& evaluation) {
   summary_.after = evaluation.tasks;
   write_summary(directory_ / "summary.json", summary_);

@@ -25,9 +25,9 @@ class RunFiles {
   // Keeps the first response of some groups, spread over the batch.
   void samples(int64_t step, const std::vector<Group>& groups, const std::vector<std::vector<double>>& advantages,
                const Tokenizer& tokenizer);
-  void before(const Evaluation& evaluation) { summary_.before = evaluation.tasks; }
-  void after(const Evaluation& evaluation);  // writes summary.json and prints the table
-  bool has_before() const { return !summary_.before.empty(); }
+  // Both write summary.json, so that a resumed run still knows what was before; `after` prints the table.
+  void before(const Evaluation& evaluation);
+  void after(const Evaluation& evaluation);
   // Writes report.html, where the config asks for it.
   void report() const;
 

@@ -84,6 +84,7 @@ class Sft {
       Losses sums = losses(*w_.model, pack(part, w_.model->device()), prompt_weight > 0);
       at::Tensor loss = sums.prompt.defined() ? sums.response + sums.prompt * prompt_weight : sums.response;
       (loss / weight).backward();
+      optimizer_.accumulate();
       total += sums.response.item<double>();
     }
     double norm = optimizer_.gradient_norm();

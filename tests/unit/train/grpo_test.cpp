@@ -1,0 +1,183 @@
+// Whole runs: what they write, how they stop, and that a run with a break equals the run without one.
+#include "core/train/grpo.h"
+
+#include <gmock/gmock.h>
+
+#include "core/checkpoint/checkpoint.h"
+#include "core/report/metrics.h"
+#include "core/report/samples.h"
+#include "core/report/summary.h"
+#include "tests/unit/train/run_fixture.h"
+
+namespace golong {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+class Grpo : public RunTest {
+ protected:
+  Snapshot newest() const { return *CheckpointStore(fs::path(config.run.directory) / "checkpoints", 9).load_newest(); }
+  // Numbers of every step but times.
+  std::map<int64_t, Metrics> metrics() const {
+    std::map<int64_t, Metrics> steps;
+    for (MetricsRow& row : read_metrics(fs::path(config.run.directory) / "metrics.jsonl")) {
+      std::erase_if(row.values, [](const auto& value) {
+        return value.first.starts_with("time/") || value.first.ends_with("tokens_per_second");
+      });
+      EXPECT_TRUE(steps.emplace(row.step, row.values).second) << "step " << row.step << " stands twice";
+    }
+    return steps;
+  }
+  static void expect_same(const Snapshot& a, const Snapshot& b) {
+    EXPECT_EQ(a.step, b.step);
+    ASSERT_EQ(a.weights.size(), b.weights.size());
+    for (size_t i = 0; i < a.weights.size(); ++i) {
+      EXPECT_TRUE(at::equal(a.weights[i].second, b.weights[i].second)) << a.weights[i].first;
+    }
+    ASSERT_EQ(a.optimizer.size(), b.optimizer.size());
+    for (size_t i = 0; i < a.optimizer.size(); ++i) {
+      EXPECT_TRUE(at::equal(a.optimizer[i].second, b.optimizer[i].second)) << a.optimizer[i].first;
+    }
+    EXPECT_EQ(a.texts.at("sampler.json"), b.texts.at("sampler.json"));
+  }
+};
+
+TEST_F(Grpo, ARunWithBreaksEqualsTheRunWithout) {
+  config.run.directory = (folder / "whole").string();
+  EXPECT_EQ(run_grpo(config, registry(), {}), 6);
+  Snapshot whole = newest();
+  std::map<int64_t, Metrics> expected = metrics();
+  ASSERT_EQ(expected.size(), 6u);
+  double learned = 0;
+  for (const auto& [step, values] : expected) learned += values.at("train/grad_norm");
+  EXPECT_GT(learned, 0) << "nothing was learned, so that nothing is tested";
+
+  config.run.directory = (folder / "broken").string();
+  // The callback stops after step 3, between checkpoints; a stop flag is set while step 5 generates.
+  TrainOptions first;
+  first.on_step = [](const StepReport& report) { return report.step < 3; };
+  EXPECT_EQ(run_grpo(config, registry(), first), 3);
+  StopFlag stop{0};
+  TrainOptions second;
+  second.resume = true;
+  second.stop = &stop;
+  second.on_step = [&](const StepReport& report) {
+    if (report.step == 4) stop = 1;
+    return true;
+  };
+  EXPECT_EQ(run_grpo(config, registry(), second), 4);
+  TrainOptions third;
+  third.resume = true;
+  EXPECT_EQ(run_grpo(config, registry(), third), 6);
+  expect_same(newest(), whole);
+  EXPECT_EQ(metrics(), expected);
+}
+
+// A crash loses what is newer than the last checkpoint: the lines of those steps go, and the steps are done again.
+TEST_F(Grpo, AfterACrashStepsAreDoneAgain) {
+  EXPECT_EQ(run_grpo(config, registry(), {}), 6);
+  Snapshot whole = newest();
+  std::map<int64_t, Metrics> expected = metrics();
+  fs::remove_all(fs::path(config.run.directory) / "checkpoints" / "step-00000006");
+  TrainOptions resume;
+  resume.resume = true;
+  EXPECT_EQ(run_grpo(config, registry(), resume), 6);
+  expect_same(newest(), whole);
+  EXPECT_EQ(metrics(), expected);
+}
+
+TEST_F(Grpo, AStopBeforeTheFirstStepLeavesARunThatCanBegin) {
+  StopFlag stop{1};
+  TrainOptions options;
+  options.stop = &stop;
+  EXPECT_EQ(run_grpo(config, registry(), options), 0);
+  stop = 0;
+  options.resume = true;
+  config.train.steps = 1;
+  EXPECT_EQ(run_grpo(config, registry(), options), 1);
+}
+
+TEST_F(Grpo, WritesWhatIsReadLater) {
+  config.data.eval = config.data.train;
+  config.eval.rows_per_task = 2;
+  config.eval.max_response_tokens = 6;
+  config.eval.every = 1;
+  config.train.steps = 2;
+  config.train.seed = 17;
+  config.report.html = true;
+  std::vector<int64_t> seen;
+  TrainOptions options;
+  options.on_step = [&](const StepReport& report) {
+    seen.push_back(report.step);
+    EXPECT_TRUE(report.metrics.count("train/grad_norm"));
+    return true;
+  };
+  testing::internal::CaptureStdout();
+  run_grpo(config, registry(), options);
+  EXPECT_THAT(testing::internal::GetCapturedStdout(), AllOf(HasSubstr("summarization"), HasSubstr("mean over tasks")));
+  EXPECT_EQ(seen, (std::vector<int64_t>{1, 2}));
+  fs::path run = config.run.directory;
+  Summary summary = read_summary(run / "summary.json");
+  EXPECT_EQ(summary.seed, 17);
+  for (const TaskScores* scores : {&summary.before, &summary.after}) {
+    ASSERT_EQ(scores->size(), 2u);
+    EXPECT_EQ(scores->at("summarization").count, 2);
+    EXPECT_EQ(scores->at("precise_retrieval").count, 2);
+  }
+  EXPECT_TRUE(metrics().at(1).count("eval/summarization"));
+  std::vector<Sample> samples = read_samples(run / "samples.jsonl");
+  ASSERT_EQ(samples.size(), 4u);
+  EXPECT_THAT(samples[0].prompt, HasSubstr("document"));
+  EXPECT_TRUE(samples[0].advantage);
+  EXPECT_GT(fs::file_size(run / "report.html"), 10000u);
+  EXPECT_EQ(Config::load(run / "config.toml").train.seed, 17);
+  Snapshot last = newest();
+  EXPECT_THAT(last.texts.at("versions.txt"), AllOf(HasSubstr("golong "), HasSubstr("normalizer tmn_reweight ")));
+}
+
+// The one line that a researcher swaps changes what is learned.
+TEST_F(Grpo, NormalizersDiffer) {
+  config.train.steps = 2;
+  run_grpo(config, registry(), {});
+  Snapshot first = newest();
+  config.run.directory = (folder / "other").string();
+  config.train.normalizer = "grpo";
+  run_grpo(config, registry(), {});
+  EXPECT_FALSE(at::equal(first.weights[0].second, newest().weights[0].second));
+}
+
+TEST_F(Grpo, WhenNoRewardsDifferTheErrorSaysWhatToChange) {
+  std::string rows;
+  for (int i = 0; i < 6; ++i) rows += exact_row(i);
+  config.data.train = {(folder / "exact.jsonl").string()};
+  write_file_atomic(folder / "exact.jsonl", rows);
+  config.train.max_generation_batches = 3;
+  EXPECT_THAT(error_of([&] { run_grpo(config, registry(), {}); }),
+              AllOf(HasSubstr("step 1: after 3 generation batches only 0 of 3 groups"),
+                    HasSubstr("train.max_generation_batches"), HasSubstr("train.filter_groups = false")));
+}
+
+TEST_F(Grpo, ARunIsNotOverwrittenByAccident) {
+  config.train.steps = 1;
+  run_grpo(config, registry(), {});
+  EXPECT_THAT(error_of([&] { run_grpo(config, registry(), {}); }),
+              AllOf(HasSubstr("holds the checkpoints of a run"), HasSubstr("--resume")));
+}
+
+TEST_F(Grpo, ResumingWithAnotherModelOrOtherDataIsAnError) {
+  config.train.steps = 1;
+  run_grpo(config, registry(), {});
+  TrainOptions resume;
+  resume.resume = true;
+  config.train.steps = 2;
+  config.train.seed = 5;
+  EXPECT_THAT(error_of([&] { run_grpo(config, registry(), resume); }), HasSubstr("another seed"));
+  config.train.seed = 0;
+  config.model.dtype = "bfloat16";
+  EXPECT_THAT(error_of([&] { run_grpo(config, registry(), resume); }), HasSubstr("is of another model"));
+}
+
+}  // namespace
+}  // namespace golong

@@ -1,0 +1,82 @@
+// A Qwen3 small enough for tests, groups of random tokens, and a plain reference of the policy's log-probabilities:
+// every response by itself behind its prompt, whole attention matrices, whole logits, ordinary autograd.
+#pragma once
+#include <ATen/ATen.h>
+
+#include <memory>
+#include <vector>
+
+#include "core/base/random.h"
+#include "core/data/group.h"
+#include "core/model/model.h"
+
+namespace golong {
+
+inline ModelShape tiny_shape() {
+  ModelShape shape;
+  shape.architecture = "Qwen3ForCausalLM";
+  shape.vocabulary = 48;
+  shape.hidden = 32;
+  shape.layers = 2;
+  shape.heads = 4;
+  shape.kv_heads = 2;
+  shape.head_dim = 8;
+  shape.intermediate = 48;
+  shape.max_positions = 256;
+  shape.rope_theta = 1e4;
+  shape.tied = true;
+  return shape;
+}
+
+// Fresh weights times 8: with 0.02 a tiny model is so close to uniform that a wrong gradient could hide.
+inline std::unique_ptr<Model> tiny_model(at::ScalarType dtype = at::kFloat, uint64_t seed = 7) {
+  std::unique_ptr<Model> model = make_model(tiny_shape(), dtype, at::kCPU, seed);
+  for (const auto& [name, tensor] : model->parameters()) {
+    if (tensor.dim() > 1) tensor.detach().mul_(8);
+  }
+  return model;
+}
+
+// A group of random tokens; rollout log-probabilities are random numbers near log(1/48).
+inline Group random_group(size_t prompt, const std::vector<size_t>& responses, uint64_t seed) {
+  RandomSequence random(random_key({seed}));
+  Group group;
+  for (size_t i = 0; i < prompt; ++i) group.prompt.token_ids.push_back(static_cast<int32_t>(random.below(48)));
+  for (size_t length : responses) {
+    Response response;
+    for (size_t i = 0; i < length; ++i) {
+      response.token_ids.push_back(static_cast<int32_t>(random.below(48)));
+      response.logprobs.push_back(static_cast<float>(-3.9 + random.uniform()));
+    }
+    group.responses.push_back(std::move(response));
+  }
+  return group;
+}
+
+// Attention over one sequence, by the definition.
+class PlainAttention : public Attention {
+ public:
+  at::Tensor attend(int64_t, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale) override {
+    int64_t tokens = q.size(0), share = q.size(1) / k.size(1);
+    at::Tensor keys = k.repeat_interleave(share, 1).transpose(0, 1), values = v.repeat_interleave(share, 1);
+    at::Tensor scores = at::matmul(q.transpose(0, 1), keys.transpose(1, 2)) * scale;
+    at::Tensor future = at::ones({tokens, tokens}, at::kBool).triu(1);
+    at::Tensor weights = at::softmax(scores.masked_fill(future, -INFINITY), -1);
+    return at::matmul(weights, values.transpose(0, 1)).transpose(0, 1);
+  }
+};
+
+// Log-probabilities of one response's tokens [R], with gradient.
+inline at::Tensor plain_logprobs(const Model& model, const Group& group, const Response& response) {
+  std::vector<int64_t> ids(group.prompt.token_ids.begin(), group.prompt.token_ids.end());
+  ids.insert(ids.end(), response.token_ids.begin(), response.token_ids.end());
+  int64_t tokens = static_cast<int64_t>(ids.size()), count = static_cast<int64_t>(response.token_ids.size());
+  PlainAttention attention;
+  at::Tensor token_ids = at::tensor(ids, at::kLong);
+  at::Tensor hidden = model.hidden(token_ids, at::arange(tokens, at::kLong), attention);
+  at::Tensor logits = at::matmul(hidden, model.head().t());
+  at::Tensor logprobs = at::log_softmax(logits.narrow(0, tokens - count - 1, count), -1);
+  return logprobs.gather(1, token_ids.narrow(0, tokens - count, count).unsqueeze(1)).squeeze(1);
+}
+
+}  // namespace golong
