@@ -304,9 +304,11 @@ struct GenerateRequest {
   uint64_t max_context_bytes;
 };
 
-namespace [[gnu::visibility("hidden")]] detail {
+#pragma GCC visibility push(hidden)
+namespace detail {
 inline std::atomic<const golong_host*> host_of_library = nullptr;  // set when the first instance is made
-}
+}  // namespace detail
+#pragma GCC visibility pop
 
 // Writes to the run's log, from any thread: level GOLONG_LOG_DEBUG ... GOLONG_LOG_ERROR. Silent before an instance is
 // made.
@@ -357,7 +359,8 @@ struct State {
 // --------------------------------------------------------------------------------------- from classes to descriptors
 
 // Hidden: otherwise libraries that were built without -fvisibility=hidden would share the static data in here.
-namespace [[gnu::visibility("hidden")]] detail {
+#pragma GCC visibility push(hidden)
+namespace detail {
 
 inline void tell(golong_error* error, const char* message) {
   if (!error || !error->message || !error->capacity) return;
@@ -522,7 +525,8 @@ struct NormalizerFunctions {
   }
 };
 
-}  // namespace gnu::visibility("hidden")]]detail
+}  // namespace detail
+#pragma GCC visibility pop
 
 // ---------------------------------------------------------------------------------------------------- the library
 
@@ -596,7 +600,8 @@ Plugin normalizer(const char* id, const char* version, const char* summary, std:
       .template with<N, detail::NormalizerFunctions<N>, Site>();
 }
 
-namespace [[gnu::visibility("hidden")]] detail {
+#pragma GCC visibility push(hidden)
+namespace detail {
 
 // Lives as long as the library: the host keeps pointers into it.
 inline golong_library make_library(const char* name, std::vector<Plugin> plugins) {
@@ -609,7 +614,8 @@ inline golong_library make_library(const char* name, std::vector<Plugin> plugins
           descriptors.data()};
 }
 
-}  // namespace gnu::visibility("hidden")]]detail
+}  // namespace detail
+#pragma GCC visibility pop
 }  // namespace golong::sdk
 
 // Exports a library with its plugins: GOLONG_LIBRARY("name", reward<A>(...), normalizer<B>(...)).
