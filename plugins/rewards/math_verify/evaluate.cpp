@@ -158,7 +158,7 @@ std::optional<Value> determinant(std::vector<Value> m, size_t n) {
 }  // namespace
 
 std::optional<Value> Evaluator::value(const Expr& e, const Bindings& bindings) {
-  steps_ = depth_ = 0;
+  depth_ = 0;
   opaque_ = false;
   bindings_ = bindings;
   try {
@@ -169,7 +169,7 @@ std::optional<Value> Evaluator::value(const Expr& e, const Bindings& bindings) {
 }
 
 std::optional<Value> Evaluator::value_at_point(const Expr& e, unsigned point) {
-  steps_ = depth_ = 0;
+  depth_ = 0;
   opaque_ = true;
   point_ = point;
   bindings_.clear();
@@ -181,7 +181,7 @@ std::optional<Value> Evaluator::value_at_point(const Expr& e, unsigned point) {
 }
 
 void Evaluator::step() {
-  if (++steps_ > kMaxSteps) throw BudgetUsed{};
+  if (++steps_ > max_steps_) throw BudgetUsed{};
   if (steps_ % 256 == 0 && cancelled_ && cancelled_()) throw Interrupted{};
 }
 

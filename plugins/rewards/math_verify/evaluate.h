@@ -17,7 +17,9 @@ using Bindings = std::map<std::string, Value, std::less<>>;
 
 class Evaluator {
  public:
-  explicit Evaluator(std::function<bool()> cancelled = {}) : cancelled_(std::move(cancelled)) {}
+  // `max_steps` is for all calls together: once used up there are no more values.
+  explicit Evaluator(std::function<bool()> cancelled = {}, size_t max_steps = 200'000)
+      : cancelled_(std::move(cancelled)), max_steps_(max_steps) {}
 
   // nullopt: no value (undefined, unbounded, unknown function, a symbol without a value, too large, budget used up).
   // Throws Interrupted.
@@ -35,8 +37,8 @@ class Evaluator {
   std::optional<Value> symbol(const Expr& e);
   void step();
 
-  static constexpr size_t kMaxSteps = 400'000;
   std::function<bool()> cancelled_;
+  size_t max_steps_;
   Bindings bindings_;
   size_t steps_ = 0, depth_ = 0;
   bool opaque_ = false;

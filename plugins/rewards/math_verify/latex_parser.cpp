@@ -148,7 +148,7 @@ Expr LatexGrammar::interval() {
 
 Expr LatexGrammar::interval_value(Expr left, Expr right, bool left_open, bool right_open) const {
   auto infinite = [](const Expr& e, const char* name) { return e->kind == Kind::constant && e->name == name; };
-  Evaluator evaluator;
+  Evaluator evaluator({}, 5000);
   std::optional<Value> a, b;
   if (!infinite(left, "-oo") && !infinite(right, "oo")) {
     a = evaluator.value(left);

@@ -61,7 +61,7 @@ Text repeating(const Text& text) {
 }
 
 Text thousands(Text text) {
-  static const Regex spaced(R"((?<![\d.,])(\d{1,3})((?:(?:\\[,!;: ]\s*|\{,\}|\\!\{,\}| )\d{3})+)(?![\d]))");
+  static const Regex spaced(R"((?<![\d.,])(\d{1,3})((?:(?:(?:\\[,!;: ]\s*)+|\{,\}|\\!\{,\}| )\d{3})+)(?![\d]))");
   static const Regex separators(R"([^\d])");
   return spaced.replace(text,
                         [&](const Match& m) { return m.text(text, 1) + separators.replace(m.text(text, 2), Text()); });
