@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <deque>
 #include <map>
 
@@ -77,14 +78,7 @@ class DecodeAttention : public Attention {
 
   at::Tensor attend(int64_t layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                     double scale) override {
-    at::Tensor keys = k.contiguous(), values = v.contiguous();
-    for (const DecodeGroup& group : groups_) {
-      for (size_t i = 0; i < group.own.size(); ++i) {
-        int64_t row = group.first_row + static_cast<int64_t>(i);
-        pages_.write(*group.own[i], layer, group.own[i]->tokens - 1, keys.narrow(0, row, 1), values.narrow(0, row, 1));
-      }
-    }
-    return paged_attention(q, pages_, groups_, layer, scale);
+    return paged_attention(q, k, v, pages_, groups_, layer, scale);
   }
 
  private:
@@ -232,6 +226,10 @@ void RolloutEngine::State::choose(Job& job, const at::Tensor& logits,
       uint64_t key = random_key({job.seed, static_cast<uint64_t>(job.stream), group.prompt.key, group.prompt.draw,
                                  rows[i].second, response.token_ids.size()});
       TokenChoice choice = choose_token({data + i * vocabulary, static_cast<size_t>(vocabulary)}, cut_offs, key);
+      if (!std::isfinite(choice.logprob)) {
+        fail("row ", group.prompt.uid, ": the model's logits are not finite at position ", response.token_ids.size(),
+             " of a response; the weights have diverged (lower train.learning_rate) or the model's files are damaged");
+      }
       response.token_ids.push_back(choice.token);
       response.logprobs.push_back(choice.logprob);
     }

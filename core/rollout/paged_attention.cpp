@@ -3,66 +3,16 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
-#include <cmath>
+#include <algorithm>
+#include <atomic>
 #include <limits>
 
-// The loops below are dense and without branches, so that the compiler vectorises them; it makes one version for each
-// instruction set and picks at start.
-#if defined(__x86_64__)
-#define GOLONG_VECTORISED __attribute__((target_clones("avx512f", "avx2,fma", "default"), optimize("O3")))
-#else
-#define GOLONG_VECTORISED
-#endif
+#include "core/rollout/page_kernel.h"
 
 namespace golong {
 namespace {
 
-// What a query has gathered so far; `out` is scaled by exp(-highest).
-struct Running {
-  float highest = -std::numeric_limits<float>::infinity();
-  float sum = 0;
-};
-
-// scores[j] = sum_d query[d] keys[d][j]
-GOLONG_VECTORISED void score_page(const float* query, const float* keys, int64_t head_dim, float* scores) {
-  for (int64_t j = 0; j < kPageTokens; ++j) scores[j] = 0;
-  for (int64_t d = 0; d < head_dim; ++d) {
-    float q = query[d];
-    const float* row = keys + d * kPageTokens;
-    for (int64_t j = 0; j < kPageTokens; ++j) scores[j] += q * row[j];
-  }
-}
-
-// out[d] = out[d] * keep + sum_j weights[j] values[j][d]
-GOLONG_VECTORISED void add_values(const float* weights, int64_t count, const float* values, int64_t head_dim,
-                                  float keep, float* out) {
-  for (int64_t d = 0; d < head_dim; ++d) out[d] *= keep;
-  for (int64_t j = 0; j < count; ++j) {
-    float weight = weights[j];
-    const float* row = values + j * head_dim;
-    for (int64_t d = 0; d < head_dim; ++d) out[d] += weight * row[d];
-  }
-}
-
-// One query against the first `count` keys of a page. `query` is already scaled.
-void visit_page(const float* query, const float* keys, const float* values, int64_t count, int64_t head_dim,
-                Running& running, float* out) {
-  float scores[kPageTokens];
-  score_page(query, keys, head_dim, scores);
-  float highest = running.highest;
-  for (int64_t j = 0; j < count; ++j) highest = std::max(highest, scores[j]);
-  float keep = std::exp(running.highest - highest);
-  float sum = 0;
-  for (int64_t j = 0; j < count; ++j) {
-    scores[j] = std::exp(scores[j] - highest);
-    sum += scores[j];
-  }
-  running.sum = running.sum * keep + sum;
-  running.highest = highest;
-  add_values(scores, count, values, head_dim, keep, out);
-}
-
-// A page's keys and values as floats: the page itself, or a converted copy.
+// Keys or values of a page as floats: the page itself, or a converted copy.
 template <class T>
 class FloatPage {
  public:
@@ -80,49 +30,87 @@ class FloatPage {
   std::vector<float> buffer_;
 };
 
+// One decode step of one layer; all pointers are to dense [B, heads, D].
+template <class T>
+struct Step {
+  const T *q, *k, *v;
+  T* out;
+  int64_t heads;
+  float scale;
+  int64_t layer;
+  KvPages& pages;
+
+  void write_present(const DecodeGroup& group, int64_t kv_head) const;
+  void attend(const DecodeGroup& group, int64_t kv_head) const;
+};
+
+template <class T>
+void Step<T>::write_present(const DecodeGroup& group, int64_t kv_head) const {
+  const int64_t d = pages.head_dim(), stride = pages.value_stride();
+  for (size_t r = 0; r < group.own.size(); ++r) {
+    const PageList& own = *group.own[r];
+    int64_t slot = (own.tokens - 1) % kPageTokens;
+    int32_t page = own.pages[(own.tokens - 1) / kPageTokens];
+    int64_t from = ((group.first_row + static_cast<int64_t>(r)) * pages.kv_heads() + kv_head) * d;
+    T* keys = pages.keys<T>(page, layer, kv_head) + slot;
+    T* values = pages.values<T>(page, layer, kv_head) + slot * stride;
+    for (int64_t i = 0; i < d; ++i) {
+      keys[i * kPageTokens] = k[from + i];
+      values[i] = v[from + i];
+    }
+  }
+}
+
 // All queries of one group that share one key-value head.
 template <class T>
-void attend_group(const T* q, T* out, int64_t heads, const KvPages& pages, const DecodeGroup& group, int64_t layer,
-                  int64_t kv_head, double scale) {
-  const int64_t d = pages.head_dim(), share = heads / pages.kv_heads(), responses = group.own.size();
-  const int64_t queries = responses * share;
-  std::vector<float> query(queries * d), result(queries * d, 0.f);
+void Step<T>::attend(const DecodeGroup& group, int64_t kv_head) const {
+  const int64_t d = pages.head_dim(), stride = pages.value_stride(), share = heads / pages.kv_heads();
+  const int64_t responses = static_cast<int64_t>(group.own.size()), queries = responses * share;
+  std::vector<float> query(queries * stride, 0.f), result(queries * stride, 0.f), sum(queries, 0.f),
+      highest(queries, -std::numeric_limits<float>::infinity());
   auto place = [&](int64_t i) { return ((group.first_row + i / share) * heads + kv_head * share + i % share) * d; };
   for (int64_t i = 0; i < queries; ++i) {
-    for (int64_t j = 0; j < d; ++j) query[i * d + j] = static_cast<float>(q[place(i) + j]) * static_cast<float>(scale);
+    for (int64_t j = 0; j < d; ++j) query[i * stride + j] = static_cast<float>(q[place(i) + j]) * scale;
   }
-  std::vector<Running> running(queries);
-  FloatPage<T> keys(d * kPageTokens), values(d * kPageTokens);
+  FloatPage<T> keys(d * kPageTokens), values(stride * kPageTokens);
   auto visit = [&](const PageList& list, int64_t first, int64_t count) {
+    Gathered gathered{&result[first * stride], &highest[first], &sum[first]};
     for (size_t p = 0; p < list.pages.size(); ++p) {
       int64_t valid = std::min(kPageTokens, list.tokens - static_cast<int64_t>(p) * kPageTokens);
       if (valid <= 0) break;
-      const float* k = keys(pages.keys<T>(list.pages[p], layer, kv_head));
-      const float* v = values(pages.values<T>(list.pages[p], layer, kv_head));
-      for (int64_t i = first; i < first + count; ++i) {
-        visit_page(&query[i * d], k, v, valid, d, running[i], &result[i * d]);
-      }
+      const float* page_keys = keys(pages.keys<T>(list.pages[p], layer, kv_head));
+      const float* page_values = values(pages.values<T>(list.pages[p], layer, kv_head));
+      visit_page(&query[first * stride], count, stride, d, page_keys, page_values, valid, gathered);
     }
   };
   visit(*group.prompt, 0, queries);
   for (int64_t r = 0; r < responses; ++r) visit(*group.own[r], r * share, share);
   for (int64_t i = 0; i < queries; ++i) {
-    for (int64_t j = 0; j < d; ++j) out[place(i) + j] = static_cast<T>(result[i * d + j] / running[i].sum);
+    for (int64_t j = 0; j < d; ++j) out[place(i) + j] = static_cast<T>(result[i * stride + j] / sum[i]);
   }
 }
 
 }  // namespace
 
-at::Tensor paged_attention(const at::Tensor& q, const KvPages& pages, const std::vector<DecodeGroup>& groups,
-                           int64_t layer, double scale) {
-  at::Tensor queries = q.contiguous(), out = at::zeros_like(queries);
-  const int64_t heads = q.size(1), kv_heads = pages.kv_heads();
+at::Tensor paged_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, KvPages& pages,
+                           const std::vector<DecodeGroup>& groups, int64_t layer, double scale) {
+  at::Tensor queries = q.contiguous(), keys = k.contiguous(), values = v.contiguous(), out = at::zeros_like(queries);
+  const int64_t kv_heads = pages.kv_heads(), tasks = static_cast<int64_t>(groups.size()) * kv_heads;
   AT_DISPATCH_FLOATING_TYPES_AND(at::kBFloat16, q.scalar_type(), "paged_attention", [&] {
-    const scalar_t* in = queries.const_data_ptr<scalar_t>();
-    scalar_t* to = out.data_ptr<scalar_t>();
-    at::parallel_for(0, static_cast<int64_t>(groups.size()) * kv_heads, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        attend_group<scalar_t>(in, to, heads, pages, groups[i / kv_heads], layer, i % kv_heads, scale);
+    Step<scalar_t> step{queries.const_data_ptr<scalar_t>(),
+                        keys.const_data_ptr<scalar_t>(),
+                        values.const_data_ptr<scalar_t>(),
+                        out.data_ptr<scalar_t>(),
+                        q.size(1),
+                        static_cast<float>(scale),
+                        layer,
+                        pages};
+    // Groups differ in length: threads take the next task when they are done with one.
+    std::atomic<int64_t> next{0};
+    at::parallel_for(0, std::min<int64_t>(at::get_num_threads(), tasks), 1, [&](int64_t, int64_t) {
+      for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < tasks;) {
+        step.write_present(groups[i / kv_heads], i % kv_heads);
+        step.attend(groups[i / kv_heads], i % kv_heads);
       }
     });
   });

@@ -16,9 +16,10 @@ struct DecodeGroup {
   int64_t first_row = 0;             // row of the first response; the others follow
 };
 
-// q [B, H, D] -> [B, H, D]. The keys and values of the present token are already in the pages. Each key of a prompt is
-// read once for all queries of its group. A row's result does not depend on other rows.
-at::Tensor paged_attention(const at::Tensor& q, const KvPages& pages, const std::vector<DecodeGroup>& groups,
-                           int64_t layer, double scale);
+// q [B, H, D], k and v [B, Hkv, D] of the present tokens -> [B, H, D]. Writes k and v into the responses' pages, then
+// attends. Each key of a prompt is read once for all queries of its group. A row's result does not depend on other
+// rows; rows of no group (padding) give 0.
+at::Tensor paged_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, KvPages& pages,
+                           const std::vector<DecodeGroup>& groups, int64_t layer, double scale);
 
 }  // namespace golong

@@ -18,7 +18,7 @@ struct CutOffs {
 
 // Picks argmax_i logits[i] / temperature + gumbel(noise_key, i) among the tokens that the cut-offs leave. A token's
 // noise depends on its id and the key alone, so that a small change of the logits hardly ever changes the choice. Ties
-// go to the lower id. Thread-safe.
+// go to the lower id. A row that holds NaN or +infinity gives a NaN log-probability. Thread-safe.
 TokenChoice choose_token(std::span<const float> logits, const CutOffs& cut_offs, uint64_t noise_key);
 
 }  // namespace golong
