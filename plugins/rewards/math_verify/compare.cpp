@@ -35,8 +35,13 @@ const Node* atomic_number(const Expr& e) {
   return percent ? e->args[0].get() : nullptr;
 }
 
-// Does Python's str() of the expression give `name`? Known for numbers and constants.
+// Does Python's str() of the expression give `name`? Known for numbers, constants and quotients of two symbols (n/a).
 bool prints_as(const Expr& e, const std::string& name) {
+  if (e->kind == Kind::multiply && e->args.size() == 2 && e->args[0]->kind == Kind::symbol &&
+      e->args[1]->kind == Kind::power && e->args[1]->args[0]->kind == Kind::symbol &&
+      e->args[1]->args[1]->kind == Kind::number && e->args[1]->args[1]->value == -1) {
+    return e->args[0]->name + "/" + e->args[1]->args[0]->name == name;
+  }
   if (e->kind == Kind::constant) return e->name == name;
   return e->kind == Kind::number && !e->floating && e->value.str() == name;
 }
@@ -58,6 +63,15 @@ bool symbols(const Expr& gold, const Expr& predicted) {
     return name(symbol) == name(other);
   }
   return prints_as(other, symbol->name);
+}
+
+// Is a bound known to be real for all values of its symbols?
+bool known_real(const Expr& e) {
+  if (e->kind == Kind::symbol) return e->real;
+  if (!has_symbols(e)) return true;
+  if (e->kind == Kind::power && !(is_integer(e->args[1]) && e->args[1]->value > 0)) return false;
+  if (e->kind == Kind::function && e->name == "log") return false;
+  return std::all_of(e->args.begin(), e->args.end(), known_real);
 }
 
 Exprs distinct(const Exprs& args) {
@@ -131,7 +145,7 @@ bool Comparer::values(const Expr& a, const Expr& b, const Value& x, const Value&
   } else if (p == nullptr && q == nullptr) {
     if (magnitude(x.complex() - y.complex()) < Real("1e-15")) return true;
   }
-  if (x.exact && y.exact) return x.q == y.q;
+  if (x.exact && y.exact) return x.floating || y.floating ? as_double(x.q) == as_double(y.q) : x.q == y.q;
   return nearly_equal(x.complex(), y.complex(), x.floating || y.floating ? Real("1e-15") : Real("1e-38"));
 }
 
@@ -223,15 +237,20 @@ bool Comparer::sets(const Expr& gold, const Expr& predicted) {
            equal(a->args[1], b->args[1]);
   }
   if (same(a, b)) return true;
-  if (is_set(a) && is_set(b)) {
+  // Two lists of members are compared one by one below: {3, 1 + 2} has two.
+  bool lists = a->kind == Kind::finite_set && b->kind == Kind::finite_set;
+  if (is_set(a) && is_set(b) && !lists) {
     std::optional<RealSet> x = real_set(a, evaluator_);
     std::optional<RealSet> y = x ? real_set(b, evaluator_) : std::nullopt;
     if (x && y && math::equal(*x, *y)) return true;
   }
   auto listed = [](const Expr& e) { return e->kind == Kind::finite_set || e->kind == Kind::tuple; };
   if (listed(a) && listed(b)) return members(a, b);
-  // (1, 2) is read as an open interval; it may be a pair.
-  auto pair = [](const Expr& e) { return e->kind == Kind::interval && e->left_open && e->right_open; };
+  // (1, 2) is read as an open interval; it may be a pair. SymPy must know that it is open, that its bounds are real.
+  auto pair = [](const Expr& e) {
+    return e->kind == Kind::interval && e->left_open && e->right_open && known_real(e->args[0]) &&
+           known_real(e->args[1]);
+  };
   if (pair(a) && listed(b)) return members(make(Kind::tuple, a->args), b);
   if (pair(b) && listed(a)) return members(a, make(Kind::tuple, b->args));
   return false;

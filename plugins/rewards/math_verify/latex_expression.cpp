@@ -61,7 +61,12 @@ Expr LatexGrammar::unary(bool functions) {
 
 Expr LatexGrammar::factors(bool functions) {
   Exprs list;
-  while (Expr e = postfix(functions || list.empty())) list.push_back(std::move(e));
+  while (true) {
+    first_factor_ = list.empty();
+    Expr e = postfix(functions || list.empty());
+    if (!e) break;
+    list.push_back(std::move(e));
+  }
   if (list.empty()) return nullptr;
   // From the right: an integer before a positive rational is a mixed number, all else a product.
   Expr result = list.back();
@@ -187,7 +192,7 @@ Expr LatexGrammar::group() {
 Expr LatexGrammar::absolute() {
   Token open = peek();
   Token close = open == Token::open_bar ? Token::close_bar : open;
-  if (open != Token::open_bar && in_bars_) return nullptr;
+  if (open != Token::open_bar && in_bars_ && !first_factor_) return nullptr;  // after a factor it closes
   ++at_;
   bool bars = std::exchange(in_bars_, open != Token::open_bar);
   Expr e = expression();

@@ -104,7 +104,8 @@ class LatexGrammar {
   std::vector<Lexeme> tokens_;
   bool real_;
   size_t at_ = 0, depth_ = 0, tries_ = 0;
-  bool in_bars_ = false;  // a bar closes, it opens nothing
+  bool in_bars_ = false;  // a bar after a factor closes, it opens nothing
+  bool first_factor_ = true;
   bool stop_at_differential_ = false;
 };
 

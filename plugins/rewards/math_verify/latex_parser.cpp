@@ -150,10 +150,9 @@ Expr LatexGrammar::interval_value(Expr left, Expr right, bool left_open, bool ri
   auto infinite = [](const Expr& e, const char* name) { return e->kind == Kind::constant && e->name == name; };
   Evaluator evaluator({}, 5000);
   std::optional<Value> a, b;
-  if (!infinite(left, "-oo") && !infinite(right, "oo")) {
-    a = evaluator.value(left);
-    b = evaluator.value(right);
-  }
+  if (!infinite(left, "-oo")) a = evaluator.value(left);
+  if (!infinite(right, "oo")) b = evaluator.value(right);
+  if ((a && a->complex().im != 0) || (b && b->complex().im != 0)) throw ParseError{};  // no interval of reals
   if (infinite(left, "oo") || infinite(right, "-oo")) return make(Kind::tuple, {left, right});
   if (!a || !b) return make_interval(std::move(left), std::move(right), left_open, right_open);
   Real difference = (b->complex() - a->complex()).re;

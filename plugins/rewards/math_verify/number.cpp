@@ -1,5 +1,7 @@
 #include "plugins/rewards/math_verify/number.h"
 
+#include <cmath>
+
 namespace golong::plugins::math {
 namespace {
 
@@ -80,6 +82,12 @@ Value exact_value(Rational q, bool floating) {
   return value;
 }
 
+Rational as_double(const Rational& q) {
+  double d = q.convert_to<double>();
+  bool in_range = std::isfinite(d) && (std::abs(d) > 1e-300 || q == 0);
+  return in_range ? Rational(d) : q;
+}
+
 std::optional<Value> real_value(const Real& x, bool floating) { return complex_value({x, 0}, floating); }
 
 std::optional<Value> complex_value(const Complex& z, bool floating) {
@@ -93,7 +101,9 @@ std::optional<Value> complex_value(const Complex& z, bool floating) {
 
 std::optional<Value> add(const Value& a, const Value& b) {
   bool floating = a.floating || b.floating;
-  if (a.exact && b.exact) return exact_value(a.q + b.q, floating);
+  if (a.exact && b.exact) {
+    return floating ? exact_value(as_double(as_double(a.q) + as_double(b.q)), true) : exact_value(a.q + b.q);
+  }
   return complex_value(a.complex() + b.complex(), floating);
 }
 
@@ -101,7 +111,7 @@ std::optional<Value> multiply(const Value& a, const Value& b) {
   bool floating = a.floating || b.floating;
   if (a.exact && b.exact) {
     if (bits(mp::numerator(a.q)) + bits(mp::numerator(b.q)) > kMaxBits) return std::nullopt;
-    return exact_value(a.q * b.q, floating);
+    return floating ? exact_value(as_double(as_double(a.q) * as_double(b.q)), true) : exact_value(a.q * b.q);
   }
   return complex_value(a.complex() * b.complex(), floating);
 }
@@ -111,7 +121,10 @@ std::optional<Value> power(const Value& base, const Value& exponent) {
   if (exponent.exact && exponent.q == 0) return exact_value(1, floating);
   if (base.exact && exponent.exact) {
     if (base.q == 0) return exponent.q < 0 ? std::nullopt : std::optional(exact_value(0, floating));
-    if (auto exact = exact_power(base.q, exponent.q, floating)) return exact;
+    if (auto exact = exact_power(base.q, exponent.q, floating)) {
+      if (floating) exact->q = as_double(exact->q);
+      return exact;
+    }
   }
   Complex b = base.complex(), e = exponent.complex();
   if (b.re == 0 && b.im == 0) return std::nullopt;
@@ -151,11 +164,7 @@ Complex logarithm(const Complex& z) {
 Rational round6(const Value& value) {
   if (!value.exact) return round6(value.z.re);
   Rational q = value.q;
-  if (value.floating) {
-    // A decimal number is a binary double there; ties are decided by its exact value.
-    double d = q.convert_to<double>();
-    if (std::isfinite(d)) q = Rational(d);
-  }
+  if (value.floating) q = as_double(q);  // ties are decided by the exact value of the double
   return Rational(round_half_even(q * 1'000'000), 1'000'000);
 }
 

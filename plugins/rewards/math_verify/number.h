@@ -18,7 +18,8 @@ struct Complex {
 };
 
 // A value. Exact ones are real rationals. `floating` remembers that a decimal point was in it: 2.0 and 2 are told apart
-// where the published code does.
+// where the published code does, and arithmetic with such numbers rounds to doubles as it does there: 33/27. is not
+// 33/27.
 struct Value {
   bool exact = true;
   bool floating = false;
@@ -30,6 +31,9 @@ struct Value {
 };
 
 Value exact_value(Rational q, bool floating = false);
+
+// The double nearest to q, as a rational; q itself where it is out of range.
+Rational as_double(const Rational& q);
 // nullopt where a part is not finite.
 std::optional<Value> real_value(const Real& x, bool floating = false);
 std::optional<Value> complex_value(const Complex& z, bool floating = false);

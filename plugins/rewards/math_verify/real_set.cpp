@@ -10,7 +10,10 @@ namespace {
 
 const Real kInfinity = std::numeric_limits<Real>::infinity();
 
-bool near(const Real& a, const Real& b) { return a == b || mp::abs(a - b) <= Real("1e-40") * (1 + mp::abs(a)); }
+bool near(const Real& a, const Real& b) {
+  if (!(mp::isfinite)(a) || !(mp::isfinite)(b)) return a == b;
+  return mp::abs(a - b) <= Real("1e-40") * (1 + mp::abs(a));
+}
 
 std::optional<Real> bound(const Expr& e, Evaluator& evaluator) {
   if (e->kind == Kind::constant && e->name == "oo") return kInfinity;
