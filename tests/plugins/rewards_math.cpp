@@ -94,6 +94,8 @@ TEST(MathVerify, StrictReadsMore) {
       {"12", "\\boxed\n{12}", 1},
       {"12", R"(\fbox{12})", 1},
       {R"((-\infty,3])", R"(\boxed{x\le 3})", 1},
+      {"12", R"(\boxed{12\text{ percent}})", 1},
+      {"508", R"(\boxed{17} then The final answer is: $508$.)", 1},
       {"3元", R"(\boxed{4元})", 0},
       {"10%", R"(\boxed{11}\%)", 0},
       {"1000", R"(\boxed{1\,001})", 0},

@@ -134,17 +134,19 @@ std::vector<Box> boxes(const Text& text) {
 }
 
 // The last box, with those before it that only joining words part from it, written as one plain box at the end.
-Text last_boxes(const Text& text) {
+Text last_boxes(const Text& text, bool with_percent) {
   static const Regex joining(
       R"(^[\s$]*(?:\\[\])])?[\s$]*(?:,|;|、|，|；|,?\s*(?:and|or)|和|或|以及)?[\s$]*(?:\\[\[(])?[\s$]*$)");
   static const Regex percent(R"(^(?:\\[\])]|[\s$*])*(?:\\?%|percent(?:age points?)?\b))");
   std::vector<Box> all = boxes(text);
-  if (all.empty()) return text;
+  // An announcement after the last box takes precedence.
+  static const Regex announced("(?i:final answer is)");
+  if (all.empty() || announced.contains(Text(text, all.back().end))) return text;
   Text joined;
   for (size_t i = all.size(); i-- > 0;) {
     Text content = all[i].content;
     Text after = Text(text, all[i].end);
-    if (percent.contains(after) && content.indexOf(u'%') < 0) content += literal("\\%");
+    if (with_percent && percent.contains(after) && content.indexOf(u'%') < 0) content += literal("\\%");
     joined = joined.isEmpty() ? content : content + Text(u',') + joined;
     if (i == 0 || !joining.contains(Text(text, all[i - 1].end, all[i].start - all[i - 1].end))) break;
   }
@@ -158,11 +160,11 @@ Text percent_words(const Text& text) {
 
 }  // namespace
 
-std::string lenient(std::string_view utf8) {
+std::string lenient(std::string_view utf8, bool percent) {
   Text text = from_utf8(plain_signs(utf8));
   try {
-    text = last_boxes(text);
-    text = percent_words(text);
+    text = last_boxes(text, percent);
+    if (percent) text = percent_words(text);
     text = thousands(labels(text));
     text = repeating(scientific(text));
   } catch (const RegexLimit&) {

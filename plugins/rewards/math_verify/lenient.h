@@ -8,7 +8,8 @@ namespace golong::plugins::math {
 
 // Full-width and other digits, thousands with LaTeX or thin spaces, 1e6, percent signs outside the box, repeating
 // decimals, superscripts, currency and counting words, boxes that are framed, unclosed or written with a space; of
-// several boxes those that words like "and" join.
-std::string lenient(std::string_view text);
+// several boxes those that words like "and" join. With `percent` a percent sign or word outside the box, or in a \text
+// inside it, counts; without it is left where it is, so that "12 percent" may also answer a gold of 12.
+std::string lenient(std::string_view text, bool percent);
 
 }  // namespace golong::plugins::math

@@ -18,7 +18,7 @@ MathGold::MathGold(std::string label, Mode mode) : label_(std::move(label)), mod
     return;
   }
   std::string boxed = "\\boxed{" + label_ + "}";
-  gold_ = extract_answer(mode_ == Mode::strict ? lenient(boxed) : boxed);
+  gold_ = extract_answer(mode_ == Mode::strict ? lenient(boxed, true) : boxed);
 }
 
 double MathGold::score(std::string_view text, std::string_view answer, const std::function<bool()>& cancelled) const {
@@ -35,12 +35,19 @@ double MathGold::released(std::string_view text, const std::function<bool()>& ca
 }
 
 double MathGold::strict(std::string_view answer, const std::function<bool()>& cancelled) const {
-  Extracted found = extract_answer(lenient(last_code_points(answer, kStrictTail)));
+  std::string_view tail = last_code_points(answer, kStrictTail);
+  std::string with = lenient(tail, true), without = lenient(tail, false);
+  if (matches(with, cancelled)) return 1;
+  return without != with && matches(without, cancelled) ? 1 : 0;
+}
+
+bool MathGold::matches(std::string_view text, const std::function<bool()>& cancelled) const {
+  Extracted found = extract_answer(text);
   std::string_view a = strip(gold_.first), b = strip(found.first);
-  if (!b.empty() && (b == a || b == strip(label_))) return 1;
-  if (!gold_.value || !found.value) return 0;
+  if (!b.empty() && (b == a || b == strip(label_))) return true;
+  if (!gold_.value || !found.value) return false;
   Comparer comparer(cancelled);
-  return comparer.equal(gold_.value, found.value) || comparer.equal(found.value, gold_.value) ? 1 : 0;
+  return comparer.equal(gold_.value, found.value) || comparer.equal(found.value, gold_.value);
 }
 
 }  // namespace golong::plugins::math

@@ -24,6 +24,7 @@ class MathGold {
  private:
   double released(std::string_view text, const std::function<bool()>& cancelled) const;
   double strict(std::string_view answer, const std::function<bool()>& cancelled) const;
+  bool matches(std::string_view text, const std::function<bool()>& cancelled) const;  // of strict
 
   std::string label_;
   Mode mode_;
