@@ -25,5 +25,5 @@ check() {
   touch "$stamp"
 }
 export -f check
-echo "$files" | xargs -r -P "$(nproc)" -I{} bash -c 'check {}'
+echo "$files" | xargs -r -P "${JOBS:-$(nproc)}" -I{} bash -c 'check {}'
 echo "lint: ok"

@@ -13,8 +13,10 @@ using nn::kLanes;
 
 constexpr int64_t kBlocks = kPageTokens / kLanes;  // vectors of keys in a page
 
-// scores[n][block] = query n . keys of the block, for N queries and two blocks: their accumulators stay in registers,
-// and each key that is loaded serves N queries.
+// The loops over queries are unrolled: only then do their accumulators stay in registers.
+
+// scores[n][block] = query n . keys of the block, for N queries and two blocks: each key that is loaded serves N
+// queries.
 template <int N>
 GOLONG_INLINE void score_two_blocks(const float* query, int64_t stride, int64_t head_dim, const float* keys,
                                     Floats (*scores)[kBlocks], int64_t block) {
@@ -23,11 +25,13 @@ GOLONG_INLINE void score_two_blocks(const float* query, int64_t stride, int64_t 
     Floats left, right;
     nn::load(keys + d * kPageTokens, left);
     nn::load(keys + d * kPageTokens + kLanes, right);
+#pragma GCC unroll 4
     for (int n = 0; n < N; ++n) {
       a[n] += left * query[n * stride + d];
       b[n] += right * query[n * stride + d];
     }
   }
+#pragma GCC unroll 4
   for (int n = 0; n < N; ++n) {
     scores[n][block] = a[n];
     scores[n][block + 1] = b[n];
@@ -64,9 +68,11 @@ template <int N>
 GOLONG_INLINE void add_values(const Floats (*weights)[kBlocks], const float* keep, const float* values, int64_t valid,
                               int64_t stride, float* result) {
   const float* row[N];
+#pragma GCC unroll 4
   for (int n = 0; n < N; ++n) row[n] = reinterpret_cast<const float*>(weights[n]);
   for (int64_t d = 0; d < stride; d += kLanes) {
     Floats sum[N];
+#pragma GCC unroll 4
     for (int n = 0; n < N; ++n) {
       nn::load(result + n * stride + d, sum[n]);
       sum[n] *= keep[n];
@@ -74,8 +80,10 @@ GOLONG_INLINE void add_values(const Floats (*weights)[kBlocks], const float* kee
     for (int64_t j = 0; j < valid; ++j) {
       Floats value;
       nn::load(values + j * stride + d, value);
+#pragma GCC unroll 4
       for (int n = 0; n < N; ++n) sum[n] += value * row[n][j];
     }
+#pragma GCC unroll 4
     for (int n = 0; n < N; ++n) nn::store(sum[n], result + n * stride + d);
   }
 }
@@ -89,6 +97,7 @@ GOLONG_INLINE void visit(const float* query, int64_t stride, int64_t head_dim, c
     score_two_blocks<N>(query, stride, head_dim, keys + b * kLanes, scores, b);
   }
   float keep[N];
+#pragma GCC unroll 4
   for (int n = 0; n < N; ++n) keep[n] = soften(scores[n], blocks, valid, highest[n], sum[n]);
   add_values<N>(scores, keep, values, valid, stride, result);
 }

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "core/config/toml_text.h"
 #include "core/report/html.h"
 #include "core/report/log.h"
 #include "core/score/scorer.h"
@@ -27,7 +28,7 @@ RunFiles::RunFiles(const Config& config, std::optional<int64_t> resumed_step)
                                {"seed", std::to_string(config.train.seed)},
                                {"prompts a step", std::to_string(config.train.prompts_per_step)},
                                {"responses a prompt", std::to_string(config.rollout.n)},
-                               {"learning rate", std::to_string(config.train.learning_rate)}}});
+                               {"learning rate", toml_number(config.train.learning_rate)}}});
 }
 
 void RunFiles::step(int64_t step, const Metrics& metrics) { metrics_.write(step, metrics); }

@@ -159,7 +159,8 @@ void run_sft(const Config& config, std::shared_ptr<const plugin::Registry> regis
   Progress progress("sft", config.sft.steps, {.plain_every = 50});
   double tokens = 0, smoothed = 0;
   auto started = std::chrono::steady_clock::now();
-  for (int64_t step = 0; step < config.sft.steps && !stop_asked(stop); ++step) {
+  int64_t step = 0;
+  for (; step < config.sft.steps && !stop_asked(stop); ++step) {
     std::vector<Group> groups;
     for (Prompt& prompt : sampler.next(static_cast<size_t>(config.sft.rows_per_step))) {
       groups.push_back(gold_group(std::move(prompt), w));
@@ -179,7 +180,7 @@ void run_sft(const Config& config, std::shared_ptr<const plugin::Registry> regis
       save();
     }
   }
-  report(config.sft.steps);
+  report(step);
   save();
   log::info("wrote ", output);
 }

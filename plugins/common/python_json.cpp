@@ -265,9 +265,9 @@ class Parser {
       JsonValue member = parse_value(depth);
       auto [place, is_new] = places.try_emplace(key, value.members.size());
       if (is_new) {
-        value.members.emplace_back(std::move(key), std::move(member));
+        value.members.push_back({std::move(key), std::move(member)});
       } else {
-        value.members[place->second].second = std::move(member);
+        value.members[place->second].value = std::move(member);
       }
       skip_space();
       if (take("}")) return value;
@@ -331,10 +331,7 @@ void append_quoted(std::string& out, std::string_view s) {
       out += "\\r";
     } else if (c == '\t') {
       out += "\\t";
-    } else if (c < 0x20 || c == 0x7F) {
-      out += "\\x";
-      append_hex(out, c, 2);
-    } else if (c < 0x7F || printable(c)) {
+    } else if (c >= 0x20 && c != 0x7F && (c < 0x7F || printable(c))) {
       out += s.substr(start, at - start);
     } else if (c <= 0xFF) {
       out += "\\x";
@@ -379,9 +376,9 @@ void append_repr(std::string& out, const JsonValue& value) {
       out += '{';
       for (size_t i = 0; i < value.members.size(); ++i) {
         if (i > 0) out += ", ";
-        append_quoted(out, value.members[i].first);
+        append_quoted(out, value.members[i].name);
         out += ": ";
-        append_repr(out, value.members[i].second);
+        append_repr(out, value.members[i].value);
       }
       out += '}';
       return;

@@ -5,7 +5,6 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace golong::plugins {
@@ -21,18 +20,25 @@ struct JsonLimit : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+struct JsonMember;
+
 struct JsonValue {
   enum class Kind { null, boolean, integer, real, string, array, object };
 
   Kind kind = Kind::null;
   bool boolean = false;
   double real = 0;
-  std::string text;                                        // of an integer: its digits, normalised; of a string: UTF-8
-  std::vector<JsonValue> items;                            // of an array
-  std::vector<std::pair<std::string, JsonValue>> members;  // of an object, in the order of first appearance
+  std::string text;                 // of an integer: its digits, normalised; of a string: UTF-8
+  std::vector<JsonValue> items;     // of an array
+  std::vector<JsonMember> members;  // of an object, in the order of first appearance
 
   // The member of an object, nullptr where there is none or this is no object.
   const JsonValue* find(std::string_view key) const;
+};
+
+struct JsonMember {
+  std::string name;
+  JsonValue value;
 };
 
 inline constexpr size_t kMaxJsonDepth = 980;
