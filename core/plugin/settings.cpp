@@ -82,8 +82,8 @@ std::vector<golong_value> check_settings(const Plugin& plugin, const Settings& s
   for (const auto& [key, setting] : settings) {
     if (std::find(names.begin(), names.end(), key) == names.end()) {
       std::string near = nearest(key, names);
-      fail(setting.where, ": unknown key ", table, key, near.empty() ? "" : "; did you mean " + table + near + "?",
-           near.empty() ? "; `golong plugin show " + plugin.id + "` lists its parameters" : "");
+      if (!near.empty()) fail(setting.where, ": unknown key ", table, key, "; did you mean ", table, near, "?");
+      fail(setting.where, ": unknown key ", table, key, "; `golong plugin show ", plugin.id, "` lists its parameters");
     }
   }
   std::vector<golong_value> values;
