@@ -1,7 +1,6 @@
 // Rows scored through the built-in reward libraries, as `golong score` does it.
 #pragma once
 #include <boost/json.hpp>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -41,15 +40,15 @@ inline boost::json::value label(const std::string& text) {
 }
 
 inline ScoredResponse result(const Question& q, const std::string& mode = "released") {
-  static const std::map<std::string, RowScorer*> scorers = {{"released", new RowScorer(scorer("released"))},
-                                                            {"strict", new RowScorer(scorer("strict"))}};
+  static const RowScorer released = scorer("released");
+  static const RowScorer strict = scorer("strict");
   boost::json::value row = {{"id", "t"},
                             {"data_source", q.data_source},
                             {"reward_model", {{"ground_truth", q.gold}}},
                             {"extra_info", {{"reward_mode", q.reward_mode}}},
                             {"response", q.response}};
   std::vector<ScoreLine> lines{{boost::json::serialize(row), "test"}};
-  return scorers.at(mode)->score(lines)[0].scores[0];
+  return (mode == "strict" ? strict : released).score(lines)[0].scores[0];
 }
 
 // The score; -1 where there is none.

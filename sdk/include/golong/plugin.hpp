@@ -605,8 +605,10 @@ namespace detail {
 
 // Lives as long as the library: the host keeps pointers into it.
 inline golong_library make_library(const char* name, std::vector<Plugin> plugins) {
-  static std::vector<Plugin> kept;
-  static std::vector<const golong_descriptor*> descriptors;
+  // Never destroyed: a call that hangs may return while the process ends, and its thread then still destroys its
+  // instance.
+  static auto& kept = *new std::vector<Plugin>;
+  static auto& descriptors = *new std::vector<const golong_descriptor*>;
   kept = std::move(plugins);
   descriptors.reserve(kept.size());
   for (Plugin& plugin : kept) descriptors.push_back(plugin.finish());
