@@ -26,8 +26,8 @@ void run(const Options& options) {
   train.stop = signals.flag();
   const int64_t steps = api.train(config, registry, train);
   if (signals.stopped()) {
-    throw Stopped("stopped after step " + std::to_string(steps) + "; go on with `golong train " + options.config.file +
-                  " --resume` and the same --set");
+    throw Stopped("stopped after step " + std::to_string(steps) + "; go on with `golong train " + config.run.directory +
+                  "/config.toml --resume`");
   }
   std::printf("trained %lld steps: %s\n", static_cast<long long>(steps), config.run.directory.c_str());
 }

@@ -11,6 +11,7 @@
 #include "core/base/file.h"
 #include "core/base/version.h"
 #include "core/checkpoint/checkpoint.h"
+#include "core/config/difference.h"
 #include "core/data/sampler.h"
 #include "core/eval/evaluate.h"
 #include "core/plugin/normalizer.h"
@@ -106,7 +107,13 @@ GrpoRun::GrpoRun(const Config& config, std::shared_ptr<const plugin::Registry> r
       checkpoints_(checkpoint_folder(config, options), config.checkpoint.keep) {
   log::open_file(fs::path(config.run.directory) / "log.txt");
   first_step_ = options.resume ? restore() : 0;
-  write_file_atomic(fs::path(config.run.directory) / "config.toml", config.to_toml());
+  const fs::path kept = fs::path(config.run.directory) / "config.toml";
+  if (first_step_ > 0 && fs::exists(kept)) {
+    for (const std::string& change : differences(read_file(kept), config.to_toml(), kept.string())) {
+      log::warning("going on with another configuration than the run had: ", change);
+    }
+  }
+  write_file_atomic(kept, config.to_toml());
 }
 
 int64_t total_steps(const Config& config, size_t rows) {
