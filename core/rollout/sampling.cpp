@@ -67,7 +67,7 @@ GOLONG_INLINE void mix(Wide& x) {
 // read as a number, exponent and mantissa. (The bits of u are those of random_bits(): the tests compare them.)
 GOLONG_INLINE void noise_bound(uint64_t key, uint64_t first, Floats& bound) {
   const Wide lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-  Wide bits = lane + (first + 0x2545f4914f6cdd1dull);
+  Wide bits = lane + static_cast<uint64_t>(first + 0x2545f4914f6cdd1dull);
   mix(bits);
   bits ^= key;
   mix(bits);

@@ -42,7 +42,7 @@ void export_checkpoint(const Config& config, const std::string& checkpoint, cons
 // The folder to measure: the one that was named, else the weights of the run's newest checkpoint over model.path.
 std::string evaluate_model(const Config& config, std::shared_ptr<const plugin::Registry> registry,
                            const std::string& model, StopFlag* stop) {
-  Workspace work = Workspace::open(config, registry);
+  Workspace work = Workspace::open(config, std::move(registry));
   fs::path checkpoints = fs::path(config.run.directory) / "checkpoints";
   if (model.empty() && fs::is_directory(checkpoints)) {
     if (std::optional<Snapshot> newest = CheckpointStore(checkpoints, config.checkpoint.keep).load_newest()) {
@@ -52,7 +52,7 @@ std::string evaluate_model(const Config& config, std::shared_ptr<const plugin::R
   std::shared_ptr<const Dataset> rows = work.dataset(config, config.data.eval);
   RolloutEngine engine(*work.model, {config.rollout.max_running_responses, config.rollout.prefill_chunk_tokens,
                                      config.rollout.batch_invariant});
-  Scorer scorer(config, registry);
+  Scorer scorer(config, work.registry);
   Progress progress("evaluate", static_cast<int64_t>(rows->size()));
   Evaluation evaluation = evaluate(
       engine, scorer, *rows, *work.tokenizer, work.stop_ids, config, [stop] { return stop_asked(stop); },

@@ -95,14 +95,14 @@ plugin::Settings settings_of(const Config& config) {
 GrpoRun::GrpoRun(const Config& config, std::shared_ptr<const plugin::Registry> registry, const TrainOptions& options)
     : config_(config),
       options_(options),
-      work_(Workspace::open(config, registry)),
+      work_(Workspace::open(config, std::move(registry))),
       rows_(work_.dataset(config, config.data.train)),
       eval_rows_(config.data.eval.empty() ? nullptr : work_.dataset(config, config.data.eval)),
       sampler_(rows_, static_cast<uint64_t>(config.train.seed), config.data.shuffle, config.data.task_weights),
       rollout_(*work_.model, {config.rollout.max_running_responses, config.rollout.prefill_chunk_tokens,
                               config.rollout.batch_invariant}),
-      scorer_(config, registry),
-      normalizer_(registry->find(plugin::Kind::normalizer, config.train.normalizer), settings_of(config)),
+      scorer_(config, work_.registry),
+      normalizer_(work_.registry->find(plugin::Kind::normalizer, config.train.normalizer), settings_of(config)),
       learner_(*work_.model, config.train, config.rollout.max_response_tokens),
       checkpoints_(checkpoint_folder(config, options), config.checkpoint.keep) {
   log::open_file(fs::path(config.run.directory) / "log.txt");

@@ -47,6 +47,7 @@ Losses losses(const Model& model, const Packed& packed, bool with_prompts) {
 
 std::vector<const Group*> pointers(const std::vector<Group>& groups) {
   std::vector<const Group*> all;
+  all.reserve(groups.size());
   for (const Group& group : groups) all.push_back(&group);
   return all;
 }
