@@ -3,15 +3,17 @@
 #   make build      build/bin/golong, the plugins, the Python module
 #   make test       unit, plugin and integration tests; sanitizers for all that does not link LibTorch
 #   make test-long  what takes longer: clang-tidy on LibTorch code, the demo's training, wider comparisons
-#   make bench      speed, side by side with what one would use instead
+#   make fuzz       fuzz every parser, FUZZ_SECONDS (300) each
+#   make bench      speed, side by side with what one would use instead (TOPICS=rewards: only that)
 #   make lint       formatting, clang-tidy on torch-free code, the floors of the house
 BUILD ?= build
 CMAKE := .venv/bin/cmake
+CTEST := .venv/bin/ctest --output-on-failure --test-dir
 NINJA := .venv/bin/ninja
 GOLONG := $(BUILD)/bin/golong
 JOBS ?= $(shell nproc)
 
-.PHONY: setup setup-test build demo test test-long bench lint format clean sanitize
+.PHONY: setup setup-test build build-tests demo test test-long fuzz bench lint format clean sanitize
 .DEFAULT_GOAL := build
 
 setup:
@@ -25,6 +27,10 @@ $(BUILD)/build.ninja: CMakeLists.txt
 
 build: setup
 	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
+	@$(NINJA) -C $(BUILD) -j $(JOBS) --quiet core/all plugins/all
+
+build-tests: setup-test
+	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
 	@$(NINJA) -C $(BUILD) -j $(JOBS) --quiet
 
 demo: build
@@ -34,20 +40,26 @@ sanitize: setup-test
 	@$(CMAKE) -G Ninja -S . -B $(BUILD)-sanitize -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(NINJA) --log-level=WARNING \
 	  -DGOLONG_SANITIZE=ON -DGOLONG_ENGINE=OFF -DGOLONG_PYTHON_MODULE=OFF
 	@$(NINJA) -C $(BUILD)-sanitize -j $(JOBS) --quiet
-	@cd $(BUILD)-sanitize && ctest --output-on-failure
+	@$(CTEST) $(BUILD)-sanitize
 
-test: setup-test build sanitize
-	@cd $(BUILD) && ctest --output-on-failure
+test: build-tests sanitize
+	@$(CTEST) $(BUILD)
 	@.venv/bin/python -m pytest -q tests/python tests/integration
 
 test-long: test
+	@tools/setup.sh --requirements requirements-long.txt tools/debian-packages-fuzz.txt
 	@tools/lint.sh --engine
 	@.venv/bin/python -m pytest -q tests/long
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-20} tools/fuzz.sh
 
-bench: setup-test build
-	@tools/bench.sh $(GOLONG)
+fuzz: setup
+	@tools/setup.sh tools/debian-packages-fuzz.txt
+	@tools/fuzz.sh
 
-lint: build
+bench: build
+	@tools/bench.sh $(GOLONG) $(TOPICS)
+
+lint: setup-test
 	@tools/setup.sh tools/debian-packages-lint.txt
 	@tools/lint.sh
 
@@ -55,4 +67,4 @@ format:
 	@git ls-files '*.h' '*.hpp' '*.cpp' '*.c' | xargs clang-format-14 -i
 
 clean:
-	@rm -rf $(BUILD) $(BUILD)-sanitize
+	@rm -rf $(BUILD) $(BUILD)-sanitize build-lint build-fuzz .venv-bench

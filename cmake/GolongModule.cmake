@@ -10,3 +10,12 @@ function(golong_module name)
     target_link_libraries(golong_${name} PUBLIC $<BUILD_INTERFACE:golong_${folder}>)
   endforeach()
 endfunction()
+
+# golong_reuse_precompiled(owner target...): the targets are compiled with the precompiled headers of `owner`.
+function(golong_reuse_precompiled owner)
+  if(NOT CMAKE_DISABLE_PRECOMPILE_HEADERS)
+    foreach(target ${ARGN})
+      target_precompile_headers(${target} REUSE_FROM ${owner})
+    endforeach()
+  endif()
+endfunction()

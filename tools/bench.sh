@@ -1,5 +1,16 @@
 #!/usr/bin/env bash
 # Speed, side by side with what one would use instead, in one run: each line is a ratio measured on this machine now.
+# The packages that golong is compared with live in a .venv of their own (BENCH_VENV).
+#   tools/bench.sh [golong [topic...]]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-exec .venv/bin/python tools/bench.py "${1:-build/bin/golong}"
+venv=${BENCH_VENV:-.venv-bench}
+stamp=$venv/.golong-$(sha256sum requirements-bench.txt | cut -c1-16)
+if [ ! -e "$stamp" ]; then
+  echo "bench: installing Python packages into $venv (requirements-bench.txt)"
+  [ -x "$venv/bin/python" ] || /usr/bin/python3 -m venv "$venv"
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
+  touch "$stamp"
+fi
+golong=${1:-build/bin/golong}
+exec "$venv/bin/python" tools/bench "$golong" "${@:2}"

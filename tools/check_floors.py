@@ -12,14 +12,15 @@ FLOORS = [
     ["parallel", "text", "plugin"],
     ["config", "nn"],
     ["model", "data"],
-    ["rollout", "score", "checkpoint"],
+    ["rollout", "score", "checkpoint", "parquet"],
     ["eval"],
     ["train", "pipeline", "serve"],
-    ["cli", "python"],
+    ["cli", "python", "worker"],
 ]
 # Headers of the floor itself that stand below their neighbours; the Python module loads the engine as the command does.
 ALLOWED = {("report", "base"), ("python", "cli")}
-TORCH_FREE = {"base", "config", "report", "plugin", "text", "data", "score", "pipeline", "cli", "python"}
+TORCH_FREE = {"base", "config", "report", "plugin", "text", "data", "parquet", "score", "pipeline", "cli", "python",
+              "worker"}
 TORCH = re.compile(r"(torch|ATen|c10)/")
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.M)
 

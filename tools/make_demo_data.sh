@@ -14,7 +14,8 @@ make_rows() {  # output rows seed split [more options]
   output=$1 rows=$2 seed=$3 split=$4
   shift 4
   "$golong" data make --documents "$documents" --output "$output" --rows-per-task "$rows" --seed "$seed" \
-    --split "$split" --eval-share 0.15 --max-context-bytes "${MAX_CONTEXT_BYTES:-450}" --language Chinese=0.15 "$@"
+    --split "$split" --eval-share 0.15 --max-context-bytes "${MAX_CONTEXT_BYTES:-450}" --max-answer-share 0.25 \
+    --language Chinese=0.15 "$@"
 }
 
 # Held-out rows come from documents that no other row uses; no prompt stands in two files.

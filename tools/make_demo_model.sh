@@ -10,4 +10,4 @@ rows=.cache/demo/sft.jsonl fresh=.cache/demo/fresh
 [ -e "$rows" ] || { echo "$rows is missing: run tools/make_demo_data.sh first" >&2; exit 1; }
 .venv/bin/python tools/train_tokenizer.py --input "$rows" --vocabulary 2048 --max-length 2048 --output "$fresh"
 cp configs/demo/model/config.json "$fresh/config.json"
-"$golong" sft configs/demo.toml --set model.path="$fresh" --set "data.train=[\"$rows\"]" --output configs/demo/model "$@"
+"$golong" sft configs/demo.toml --set model.path="$fresh" --set "data.train=[\"$rows\"]" --output configs/demo/model --dtype bfloat16 "$@"

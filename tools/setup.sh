@@ -33,10 +33,14 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 
 # The venv is stamped with the requirement files that it holds.
+base=$(sha256sum <requirements.txt)
 stamp=.venv/.golong-$(cat requirements.txt "$requirements" | sha256sum | cut -c1-16)
 if [ ! -e "$stamp" ]; then
   echo "setup: installing Python packages into .venv ($requirements)"
-  [ -x .venv/bin/python ] || /usr/bin/python3 -m venv .venv
+  .venv/bin/python -m pip --version >/dev/null 2>&1 || /usr/bin/python3 -m venv --clear .venv
+  # What stamps of other versions of requirements.txt say is no longer true.
+  grep -qsxF "$base" .venv/.golong-base || rm -f .venv/.golong-*
+  echo "$base" >.venv/.golong-base
   .venv/bin/python -m pip install --quiet --disable-pip-version-check -r "$requirements"
   touch "$stamp"
 fi

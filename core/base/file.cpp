@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <utility>
 
 #include "core/base/error.h"
@@ -55,7 +56,19 @@ std::string read_file(const std::filesystem::path& path) {
   return contents;
 }
 
+bool is_replaceable(const std::filesystem::path& path) {
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::symlink_status(path, error);
+  return !std::filesystem::exists(status) || std::filesystem::is_regular_file(status);
+}
+
 void write_file_atomic(const std::filesystem::path& path, std::string_view contents) {
+  if (!is_replaceable(path)) {
+    std::ofstream out(path, std::ios::binary | std::ios::trunc);
+    out << contents << std::flush;
+    if (!out) fail("cannot write ", path.string());
+    return;
+  }
   std::filesystem::path temporary = path;
   temporary += ".tmp" + std::to_string(::getpid());
   try {

@@ -8,7 +8,12 @@ namespace golong {
 
 std::string read_file(const std::filesystem::path& path);
 
+// Whether a finished file may take the place of what `path` names: of nothing or a regular file; not of a device, a
+// pipe or a link.
+bool is_replaceable(const std::filesystem::path& path);
+
 // Writes a temporary file beside `path`, flushes it to the disk and renames it: a reader sees the old or the new file.
+// What is not replaceable is written in place.
 void write_file_atomic(const std::filesystem::path& path, std::string_view contents);
 
 // Flushes a file's or a folder's data to the disk.

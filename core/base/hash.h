@@ -17,6 +17,20 @@ constexpr uint64_t mix64(uint64_t x) {
 
 uint64_t hash64(std::string_view bytes, uint64_t seed = 0);
 
+// A fingerprint of pieces that are not in memory together: it depends on each of them, and on their order.
+class RunningHash {
+ public:
+  void add(std::string_view piece) {
+    const uint64_t hash = hash64(piece);
+    first_ = mix64(first_ ^ hash);
+    second_ = mix64(second_ + hash) ^ hash;
+  }
+  std::string digits() const;  // 32 hexadecimal digits
+
+ private:
+  uint64_t first_ = 1, second_ = 2;
+};
+
 // 32 hexadecimal digits.
 std::string fingerprint(std::string_view bytes);
 

@@ -38,6 +38,7 @@ void add_config_option(CLI::App& command, ConfigOptions& options);
 // Loads the plugins of the config and checks its plugin tables against them.
 std::shared_ptr<const plugin::Registry> load_plugins(const Config& config);
 
+void add_bench_command(CLI::App& app);
 void add_config_command(CLI::App& app);
 void add_data_command(CLI::App& app);
 void add_doctor_command(CLI::App& app);

@@ -2,18 +2,28 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "core/base/file_patterns.h"
 #include "core/cli/command.h"
 #include "core/config/reference.h"
 
 namespace golong {
 namespace {
 
-void say_missing(const char* key, const std::string& path, const char* what) {
+void say_missing(const char* key, const char* what, const std::string& path) {
+  std::printf("note  %s: there is no %s %s yet\n", key, what, path.c_str());
+}
+
+void look_at_paths(const Config& config) {
   std::error_code error;
-  if (path.empty()) {
-    std::printf("note  %s is not set\n", key);
-  } else if (!std::filesystem::exists(path, error)) {
-    std::printf("note  %s: there is no %s %s yet\n", key, what, path.c_str());
+  if (config.model.path.empty()) std::printf("note  model.path is not set\n");
+  if (!config.model.path.empty() && !std::filesystem::exists(config.model.path, error)) {
+    say_missing("model.path", "folder", config.model.path);
+  }
+  if (config.data.train.empty()) std::printf("note  data.train is not set\n");
+  for (const auto& [key, files] : {std::pair{"data.train", config.data.train}, {"data.eval", config.data.eval}}) {
+    for (const std::string& file : files) {
+      if (row_files(file).empty()) say_missing(key, "file", file);
+    }
   }
 }
 
@@ -28,10 +38,7 @@ void check(const ConfigOptions& options) {
   const auto registry = load_plugins(config);
   std::printf("ok    %zu plugins found, %zu plugin tables and routes checked, normalizer %s\n",
               registry->plugins().size(), table_count(config), config.train.normalizer.c_str());
-  say_missing("model.path", config.model.path, "folder");
-  if (config.data.train.empty()) say_missing("data.train", "", "file");
-  for (const std::string& file : config.data.train) say_missing("data.train", file, "file");
-  for (const std::string& file : config.data.eval) say_missing("data.eval", file, "file");
+  look_at_paths(config);
 }
 
 }  // namespace

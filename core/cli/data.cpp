@@ -63,6 +63,7 @@ void print_tally(const TaskTally& tally, size_t asked) {
   }
   if (tally.rows < asked) std::printf("; the documents give no more");
   if (tally.repeated > 0) std::printf("; %zu repeated left out", tally.repeated);
+  if (tally.frequent > 0) std::printf("; %zu with an answer that enough rows have", tally.frequent);
   if (tally.imperfect > 0) std::printf("; %zu left out whose own answer scores below 1", tally.imperfect);
   std::printf("\n");
   std::fflush(stdout);
@@ -113,6 +114,10 @@ void add_data_command(CLI::App& app) {
   make->add_option("--max-context-bytes", options->make.max_context_bytes, "Longest part of a document in a prompt")
       ->capture_default_str()
       ->check(at_least_one());
+  make->add_option("--max-answer-share", options->make.max_answer_share,
+                   "Largest share of a task's rows with the same answer, so that guessing it does not pay")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1.0));
   make->add_option("--task", options->make.tasks, "Only this task; may stand several times")->type_name("ID");
   make->add_option("--exclude", options->exclude, "Leave out rows that stand in this file; may stand several times")
       ->type_name("FILE")

@@ -11,6 +11,7 @@
 #include "core/cli/command.h"
 #include "core/cli/engine.h"
 #include "core/cli/machine.h"
+#include "core/data/row_file.h"
 
 namespace golong {
 namespace {
@@ -98,6 +99,14 @@ void look_at_plugins(Findings& findings) {
   }
 }
 
+void look_at_parquet(Findings& findings) {
+  try {
+    findings.ok("Parquet", "Arrow " + arrow_version());
+  } catch (const Error& error) {
+    findings.note("Parquet", std::string("rows in Parquet cannot be read: ") + error.what());
+  }
+}
+
 void look_at_engine(Findings& findings) {
   const auto path = find_engine();
   try {
@@ -132,6 +141,7 @@ void add_doctor_command(CLI::App& app) {
     look_at_machine(findings);
     look_at_libraries(findings);
     look_at_plugins(findings);
+    look_at_parquet(findings);
     look_at_engine(findings);
     look_at_python(findings);
     std::printf(findings.complete() ? "\nReady to train: `make demo`, or `golong train configs/demo.toml`.\n"

@@ -1,16 +1,16 @@
 // golong score --input rows.jsonl [--output scores.jsonl]
 #include <algorithm>
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/output_file.h"
 #include "core/cli/command.h"
 #include "core/data/row_file.h"
+#include "core/report/progress.h"
 #include "core/score/row_scorer.h"
 
 namespace golong {
@@ -23,44 +23,37 @@ struct Options {
   int64_t threads = -1;  // as the config says
 };
 
-// Rows that are in memory at the same time.
-constexpr size_t most_rows = 2048;
+// Rows that are in memory at the same time, and between two steps of the progress.
+constexpr size_t most_rows = 512;
 constexpr size_t most_bytes = size_t{64} << 20;
 
-std::map<Outcome, size_t> write_scores(const RowFile& rows, const RowScorer& scorer, std::ostream& out) {
+struct Counts {
   std::map<Outcome, size_t> outcomes;
+  size_t gated = 0;  // of those that are scored
+};
+
+Counts write_scores(const RowFile& rows, const RowScorer& scorer, std::ostream& out) {
+  Counts counts;
+  Progress progress("score", static_cast<int64_t>(rows.size()), {.plain_seconds = 10});
   std::vector<ScoreLine> lines;
   size_t bytes = 0;
   for (size_t i = 0; i < rows.size() && out; ++i) {
-    lines.push_back({rows.line(i), rows.where(i)});
+    lines.push_back(score_line(rows, i));
     bytes += lines.back().json.size();
     if (lines.size() < most_rows && bytes < most_bytes && i + 1 < rows.size()) continue;
     for (const ScoredRow& row : scorer.score(lines)) {
-      for (const ScoredResponse& response : row.scores) ++outcomes[response.outcome];
+      for (const ScoredResponse& response : row.scores) {
+        ++counts.outcomes[response.outcome];
+        counts.gated += response.outcome == Outcome::scored && response.detail.starts_with("gate:");
+      }
       out << row.to_json() << '\n';
     }
+    progress.update(static_cast<int64_t>(i) + 1);
     lines.clear();
     bytes = 0;
   }
   out.flush();
-  return outcomes;
-}
-
-// The output appears when it is complete.
-std::map<Outcome, size_t> write_file(const RowFile& rows, const RowScorer& scorer, const std::string& path) {
-  const std::string unfinished = path + ".part";
-  try {
-    std::ofstream out(unfinished, std::ios::binary | std::ios::trunc);
-    auto outcomes = write_scores(rows, scorer, out);
-    out.close();
-    if (!out) fail("cannot write ", path, " (is the disk full, or the folder not there?)");
-    std::filesystem::rename(unfinished, path);
-    return outcomes;
-  } catch (...) {
-    std::error_code ignored;  // what went wrong before says more
-    std::filesystem::remove(unfinished, ignored);
-    throw;
-  }
+  return counts;
 }
 
 void run(const Options& options) {
@@ -68,20 +61,23 @@ void run(const Options& options) {
   if (options.threads >= 0) config.rewards.threads = options.threads;
   const RowScorer scorer(config, load_plugins(config));
   const RowFile rows(options.input);
-  std::map<Outcome, size_t> outcomes;
+  Counts counts;
   if (options.output.empty()) {
-    outcomes = write_scores(rows, scorer, std::cout);
+    counts = write_scores(rows, scorer, std::cout);
     if (!std::cout) fail("cannot write the output");
   } else {
-    outcomes = write_file(rows, scorer, options.output);
+    OutputFile output(options.output);
+    counts = write_scores(rows, scorer, output.stream());
+    output.commit();
   }
-  const size_t scored = outcomes[Outcome::scored];
+  const size_t scored = counts.outcomes[Outcome::scored];
   size_t all = 0;
   std::string others;
-  for (const auto& [outcome, count] : outcomes) {
+  for (const auto& [outcome, count] : counts.outcomes) {
     all += count;
     if (outcome != Outcome::scored && count) others += ", " + std::to_string(count) + " " + name(outcome);
   }
+  if (counts.gated) others += "; " + std::to_string(counts.gated) + " of the scored failed the gate";
   std::fprintf(stderr, "%zu rows, %zu of %zu responses scored%s\n", rows.size(), scored, all, others.c_str());
   if (scored != all) throw ExitStatus{3};
 }
@@ -92,7 +88,9 @@ void add_score_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("score", "Scores responses with the rewards that their rows ask for");
   auto options = std::make_shared<Options>();
   add_config_option(*command, options->config);
-  command->add_option("--input", options->input, "JSONL rows in the released schema, with `response`: a text or a list")
+  command
+      ->add_option("--input", options->input,
+                   "JSONL or Parquet: rows in the released schema, with `response`, a text or a list")
       ->required()
       ->type_name("FILE")
       ->check(CLI::ExistingFile);

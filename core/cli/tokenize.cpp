@@ -1,11 +1,10 @@
 // golong tokenize --model DIR --input rows.jsonl --output out.jsonl [--decode | --count]
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <map>
 #include <span>
 
 #include "core/base/error.h"
+#include "core/base/output_file.h"
 #include "core/cli/command.h"
 #include "core/data/json_slice.h"
 #include "core/data/parallel.h"
@@ -80,31 +79,18 @@ std::string converted(const Tokenizer& tokenizer, const Options& options, const 
   return "{\"id\": " + id + ", " + result + "}\n";
 }
 
-void write_all(const Options& options, const std::string& path) {
+void run(const Options& options) {
   const auto tokenizer = Tokenizer::load(options.model);
-  const RowFile rows(options.input);
-  std::ofstream out(path, std::ios::binary | std::ios::trunc);
+  const RowFile rows(options.input, {"id", "text", "ids"});
+  OutputFile output(options.output);
   constexpr size_t together = 1024;  // rows in memory at a time
   std::vector<std::string> lines;
-  for (size_t begin = 0; begin < rows.size() && out; begin += together) {
+  for (size_t begin = 0; begin < rows.size() && output.stream(); begin += together) {
     lines.assign(std::min(together, rows.size() - begin), "");
     parallel_for(lines.size(), [&](size_t i) { lines[i] = converted(*tokenizer, options, rows, begin + i); });
-    for (const std::string& line : lines) out << line;
+    for (const std::string& line : lines) output.stream() << line;
   }
-  out.close();
-  if (!out) fail("cannot write ", path, " (is the disk full, or the folder not there?)");
-}
-
-void run(const Options& options) {
-  const std::string unfinished = options.output + ".part";  // the output appears when it is complete
-  try {
-    write_all(options, unfinished);
-    std::filesystem::rename(unfinished, options.output);
-  } catch (...) {
-    std::error_code ignored;  // what went wrong before says more
-    std::filesystem::remove(unfinished, ignored);
-    throw;
-  }
+  output.commit();
 }
 
 }  // namespace
@@ -116,7 +102,7 @@ void add_tokenize_command(CLI::App& app) {
       ->required()
       ->type_name("DIR")
       ->check(CLI::ExistingPath);
-  command->add_option("--input", options->input, "JSONL rows {id, text}; with --decode {id, ids}")
+  command->add_option("--input", options->input, "JSONL or Parquet: rows {id, text}; with --decode {id, ids}")
       ->required()
       ->type_name("FILE")
       ->check(CLI::ExistingFile);

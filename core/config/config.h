@@ -26,8 +26,8 @@ struct ModelConfig {
 };
 
 struct DataConfig {
-  std::vector<std::string> train;      // JSONL files
-  std::vector<std::string> eval;       // JSONL files
+  std::vector<std::string> train;      // names that row_files() reads
+  std::vector<std::string> eval;       // likewise
   int64_t max_prompt_tokens = 163840;  // longer prompts are dropped and counted
   bool shuffle = true;
   std::map<std::string, double> task_weights;  // task id -> relative share; empty: as in the data
@@ -55,6 +55,8 @@ struct RewardsConfig {
   bool gate = true;                      // responses without exactly one </think> score 0
   double deadline_seconds = 5.0;         // for one response, from when its scoring starts
   int64_t threads = 0;                   // 0: all cores
+  int64_t max_hung_calls = 8;            // that ignore their deadline; with as many at a time the run stops
+  int64_t isolate_memory_mb = 4096;      // address space of a worker process of an isolated reward; 0: no limit
   std::optional<double> timeout_reward;  // unset: left out of the statistics
   std::optional<double> error_reward;
 };
@@ -80,6 +82,8 @@ struct TrainConfig {
   int64_t generation_prompts = 512;    // prompts drawn at a time
   int64_t max_generation_batches = 32;
   double learning_rate = 2e-6;
+  std::string learning_rate_decay = "none";  // after the warm-up: "none" | "linear" | "cosine"
+  double min_learning_rate = 0;              // where the decay ends, after the last step
   int64_t warmup_steps = 5;
   double weight_decay = 0.1;
   double beta1 = 0.9;
@@ -160,9 +164,15 @@ struct Config {
   ParallelConfig parallel;
   std::map<std::string, RouteConfig> routes;        // data_source -> route
   PluginSettings task_settings;                     // [tasks.ID]; the key `reward` is the core's: see task_rewards
-  PluginSettings reward_settings;                   // [rewards.ID]
+  PluginSettings reward_settings;                   // [rewards.ID]; the key `isolate` is the core's: see isolated
   PluginSettings normalizer_settings;               // [normalizers.ID]
   std::map<std::string, std::string> task_rewards;  // [tasks.ID] reward = "..."
+  std::map<std::string, bool> isolated;             // [rewards.ID] isolate = true: scored in worker processes
+
+  bool is_isolated(const std::string& reward) const {
+    auto found = isolated.find(reward);
+    return found != isolated.end() && found->second;
+  }
 
   // Where each key or table that was set stands, for messages: "train.normalizer" -> "demo.toml:3:14", or "--set".
   std::map<std::string, std::string> origins;

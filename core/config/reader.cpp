@@ -243,6 +243,12 @@ void ConfigReader::plugin_table(plugin::Kind kind, const std::string& id, const 
       config_.origins[name] = where(value->source());
       continue;
     }
+    if (kind == plugin::Kind::reward && key->str() == "isolate") {
+      if (!value->is_boolean())
+        fail(where(value->source()), ": ", name, ": expected true or false, found ", found(*value));
+      config_.isolated[id] = *value->value<bool>();
+      continue;
+    }
     plugin::Scalar scalar;
     if (value->is_boolean()) {
       scalar = *value->value<bool>();

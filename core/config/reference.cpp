@@ -42,6 +42,13 @@ plugins that a run does not use are checked and otherwise ignored, so that chang
 In a `[tasks.ID]` table the key `reward` is golong's own: the reward plugin for this task, in place of the task's
 default. `rewards.mode` above is the default of every reward's parameter `mode`.
 
+In a `[rewards.ID]` table the key `isolate` is golong's own: with `isolate = true` (default `false`) the reward runs in
+worker processes, one for each scoring thread. One that hangs past its deadline or crashes is killed and replaced; the
+response it was scoring gets the outcome `timeout` or `error`, and the run goes on. Scores are the same as without.
+
+    [rewards.my_reward]
+    isolate = true
+
 ## `[routes."SOURCE"]`
 
 For rows of your own: what a row whose `data_source` is SOURCE asks, and how it is scored. Looked up before the

@@ -76,8 +76,11 @@ void describe(ConfigVisitor& visitor, ModelConfig& model) {
 }
 
 void describe(ConfigVisitor& visitor, DataConfig& data) {
-  visitor.key("train", &data.train, "JSONL files with training rows, relative to the working directory.");
-  visitor.key("eval", &data.eval, "JSONL files with held-out rows.");
+  visitor.key("train", &data.train,
+              "Training rows: JSONL and Parquet files, folders of them, patterns (`data/*.parquet`, in the order of "
+              "their names); "
+              "relative to the working directory.");
+  visitor.key("eval", &data.eval, "Held-out rows, likewise; none: a training measures nothing before and after.");
   visitor.key("max_prompt_tokens", &data.max_prompt_tokens,
               "Rows whose prompt has more tokens are left out, counted and reported.", at_least(1));
   visitor.key("shuffle", &data.shuffle, "Shuffle the rows of each epoch, keyed by train.seed.");
@@ -91,7 +94,8 @@ void describe(ConfigVisitor& visitor, RolloutConfig& rollout) {
   visitor.key("n", &rollout.n, "Responses to each prompt (the size of a group).", at_least(1));
   visitor.key("max_response_tokens", &rollout.max_response_tokens, "A response ends after this many tokens.",
               at_least(1));
-  visitor.key("temperature", &rollout.temperature, "Sampling temperature; 0: the most probable token.", at_least(0));
+  visitor.key("temperature", &rollout.temperature, "Sampling temperature; the policy that is trained has it, too.",
+              above(0));
   visitor.key("top_p", &rollout.top_p, "Keep the smallest set of tokens with this probability mass; 1: all.",
               above_to(0, 1));
   visitor.key("top_k", &rollout.top_k, "Keep this many most probable tokens; 0: all.", at_least(0));
@@ -112,6 +116,14 @@ void describe(ConfigVisitor& visitor, RewardsConfig& rewards) {
   visitor.key("deadline_seconds", &rewards.deadline_seconds,
               "Time for one response, counted from when its scoring starts.", above_to(0, 86400));
   visitor.key("threads", &rewards.threads, "Scoring threads; 0: all cores.", from_to(0, 4096));
+  visitor.key("max_hung_calls", &rewards.max_hung_calls,
+              "A call that ignores its deadline holds its thread for as long as it runs. With this many at a time the "
+              "run stops. Calls of isolated rewards are killed and never count.",
+              at_least(1));
+  visitor.key("isolate_memory_mb", &rewards.isolate_memory_mb,
+              "Address space in MiB of each worker process of an isolated reward (`[rewards.ID] isolate = true`); a "
+              "reward that asks for more is killed, and its response an error; 0: no limit.",
+              at_least(0));
   visitor.key("timeout_reward", &rewards.timeout_reward,
               "Reward of a response whose scoring took too long; unset: it is left out of all statistics and gets "
               "advantage 0.");
@@ -137,7 +149,10 @@ void describe(ConfigVisitor& visitor, TrainConfig& train) {
               one_of({"metric", "task"}));
   visitor.key("seed", &train.seed, "Seed of the shuffle and of the sampling noise.", at_least(0));
   visitor.key("steps", &train.steps, "Steps to train; 0: as train.epochs gives.", at_least(0));
-  visitor.key("epochs", &train.epochs, "Passes over the data, where train.steps is 0.", at_least(1));
+  visitor.key("epochs", &train.epochs,
+              "Passes over the data, where train.steps is 0: so many steps as there are in it where a step draws "
+              "prompts once. Steps that draw again to be full (filter_groups) make it more passes.",
+              at_least(1));
   visitor.key("prompts_per_step", &train.prompts_per_step, "Groups in one step.", at_least(1));
   visitor.key("mini_batch_prompts", &train.mini_batch_prompts,
               "Groups in one optimizer step; divides prompts_per_step; 0: all of them.", at_least(0));
@@ -149,8 +164,13 @@ void describe(ConfigVisitor& visitor, TrainConfig& train) {
   visitor.key("generation_prompts", &train.generation_prompts, "Prompts drawn at a time.", at_least(1));
   visitor.key("max_generation_batches", &train.max_generation_batches,
               "A step that is not full after this many draws is an error.", at_least(1));
-  visitor.key("learning_rate", &train.learning_rate, "Learning rate of AdamW, constant after the warm-up.",
-              at_least(0));
+  visitor.key("learning_rate", &train.learning_rate, "Highest learning rate of AdamW.", at_least(0));
+  visitor.key(
+      "learning_rate_decay", &train.learning_rate_decay,
+      "How the learning rate falls after the warm-up, until the last step. A resumed run that has another number "
+      "of steps than before goes on along the decay over the new number.",
+      one_of({"none", "linear", "cosine"}));
+  visitor.key("min_learning_rate", &train.min_learning_rate, "Where the decay ends.", at_least(0));
   visitor.key("warmup_steps", &train.warmup_steps, "Optimizer steps in which the learning rate rises from 0.",
               at_least(0));
   visitor.key("weight_decay", &train.weight_decay, "Decoupled weight decay.", at_least(0));

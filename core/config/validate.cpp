@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "core/base/error.h"
+#include "core/base/file_patterns.h"
 #include "core/base/nearest.h"
 #include "core/config/toml_text.h"
 
@@ -35,8 +36,7 @@ void validate_train(const Config& config) {
 
 void check_files(const Config& config, const std::string& key, const std::vector<std::string>& files) {
   for (const std::string& file : files) {
-    std::error_code error;
-    if (!std::filesystem::is_regular_file(file, error)) {
+    if (row_files(file).empty()) {
       fail(name_of(config, key), ": there is no file ", file, " (paths are relative to the working directory)");
     }
   }
@@ -44,7 +44,7 @@ void check_files(const Config& config, const std::string& key, const std::vector
 
 void need_files(const Config& config, const std::string& key, const std::vector<std::string>& files) {
   if (files.empty()) {
-    fail(name_of(config, key), ": expected at least one JSONL file; set it in the config or with --set ", key,
+    fail(name_of(config, key), ": expected at least one file of rows; set it in the config or with --set ", key,
          "=rows.jsonl");
   }
   check_files(config, key, files);
@@ -68,6 +68,12 @@ void check_id(const Config& config, const plugin::Registry& registry, plugin::Ki
        hint.empty() ? "; `golong plugin list` shows those that were found" : hint);
 }
 
+void check_rates(const Config& config, const std::string& table, double lowest, double highest) {
+  if (lowest <= highest) return;
+  fail(name_of(config, table + ".min_learning_rate"), ": expected at most ", table, ".learning_rate (",
+       toml_number(highest), "), found ", toml_number(lowest));
+}
+
 void check_tables(const Config& config, const plugin::Registry& registry, plugin::Kind kind,
                   const PluginSettings& tables) {
   for (const auto& [id, settings] : tables) {
@@ -80,10 +86,8 @@ void check_tables(const Config& config, const plugin::Registry& registry, plugin
 
 void validate(const Config& config) {
   validate_train(config);
-  if (config.sft.min_learning_rate > config.sft.learning_rate) {
-    fail(name_of(config, "sft.min_learning_rate"), ": expected at most sft.learning_rate (",
-         toml_number(config.sft.learning_rate), "), found ", toml_number(config.sft.min_learning_rate));
-  }
+  check_rates(config, "train", config.train.min_learning_rate, config.train.learning_rate);
+  check_rates(config, "sft", config.sft.min_learning_rate, config.sft.learning_rate);
   const auto& weights = config.data.task_weights;
   if (!weights.empty() && std::all_of(weights.begin(), weights.end(), [](const auto& w) { return w.second == 0; })) {
     fail(name_of(config, "data.task_weights"), ": all weights are 0, so no prompt could be drawn");

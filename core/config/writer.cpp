@@ -71,6 +71,7 @@ std::string Config::to_toml() const {
   }
   for (const auto& [id, settings] : reward_settings) {
     writer.table("rewards." + toml_key(id));
+    if (auto isolate = isolated.find(id); isolate != isolated.end()) writer.line("isolate", isolate->second);
     writer.settings(settings);
   }
   for (const auto& [id, settings] : normalizer_settings) {

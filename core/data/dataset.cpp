@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/file_patterns.h"
 #include "core/base/hash.h"
 #include "core/data/parallel.h"
 #include "core/data/token_counts.h"
@@ -92,7 +93,7 @@ Dataset::Dataset(const std::vector<std::string>& files, const Config& config, st
   state_->maker = std::move(maker);
   const auto limit = static_cast<size_t>(config.data.max_prompt_tokens);
   std::string identity = std::to_string(limit);
-  for (const std::string& name : files) {
+  for (const std::string& name : all_row_files(files)) {
     state_->files.push_back(std::make_unique<RowFile>(name));
     const size_t file = state_->files.size() - 1;
     state_->add(file, state_->counts(file, config, tokenizer, progress), limit);

@@ -23,7 +23,8 @@ class Dataset {
   // Called now and then while tokens are counted, from any thread, by one at a time; never where the cache knows all.
   using Progress = std::function<void(size_t rows_done, size_t rows)>;
 
-  // Throws Error with FILE:LINE for a row that cannot become a prompt, and where no row is left.
+  // `files` are as all_row_files() reads them. Throws Error with FILE:LINE for a row that cannot become a prompt, and
+  // where no row is left.
   Dataset(const std::vector<std::string>& files, const Config& config, std::shared_ptr<const PromptMaker> maker,
           const Tokenizer& tokenizer, const Progress& progress = {});
   ~Dataset();

@@ -43,7 +43,7 @@ const char* name(Outcome outcome);
 
 struct Response {
   std::vector<int32_t> token_ids;  // generated, with the end token where there is one
-  std::vector<float> logprobs;     // [token_ids] log-probability under the policy at temperature 1, nothing cut off
+  std::vector<float> logprobs;     // [token_ids] log-probability at the sampling temperature, nothing cut off
   Finish finish = Finish::stop;
   int64_t weights_step = 0;  // the optimizer step whose weights made it
   std::string text;          // decoded, special tokens skipped

@@ -10,7 +10,7 @@
 
 namespace golong {
 
-void parallel_for(size_t count, const std::function<void(size_t)>& work) {
+void parallel_for(size_t count, const std::function<void(size_t)>& work, size_t threads) {
   std::atomic<size_t> next{0};
   std::atomic<size_t> failed{SIZE_MAX};
   std::mutex mutex;  // of `error`
@@ -29,9 +29,9 @@ void parallel_for(size_t count, const std::function<void(size_t)>& work) {
     }
   };
   {
-    const size_t cores = std::max(1u, std::thread::hardware_concurrency());
+    if (threads == 0) threads = std::max(1u, std::thread::hardware_concurrency());
     std::vector<std::jthread> others;
-    for (size_t i = 1; i < std::min(cores, count); ++i) others.emplace_back(loop);
+    for (size_t i = 1; i < std::min(threads, count); ++i) others.emplace_back(loop);
     loop();
   }
   if (error) std::rethrow_exception(error);

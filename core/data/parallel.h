@@ -7,6 +7,7 @@ namespace golong {
 
 // Calls `work(i)` for each i below `count`, in any order, from several threads, this one among them. When some calls
 // throw, the others may be left out, and what the call with the lowest i threw is thrown: the same each time.
-void parallel_for(size_t count, const std::function<void(size_t)>& work);
+// `threads` = 0: one for each core.
+void parallel_for(size_t count, const std::function<void(size_t)>& work, size_t threads = 0);
 
 }  // namespace golong

@@ -118,12 +118,12 @@ struct PromptMaker::State {
     return task;
   }
 
-  Rendered render(const Row& row, const std::string& id) const {
+  Rendered render(const Row& row, const Gold& row_gold, const std::string& id) const {
     std::vector<golong_message> messages;
     for (const Message& message : row.prompt) {
       messages.push_back({plugin::view(message.role), plugin::view(message.content)});
     }
-    const GoldView gold(row.gold);
+    const GoldView gold(row_gold);
     const golong_row raw{sizeof(golong_row),
                          static_cast<uint32_t>(messages.size()),
                          messages.data(),
@@ -166,7 +166,7 @@ PromptMaker::~PromptMaker() = default;
 
 Prompt PromptMaker::make(const Row& row, const std::string& uid) const {
   const Route route = state_->router.route(row);
-  Rendered rendered = state_->render(row, route.task);
+  Rendered rendered = state_->render(row, gold_for(row, route), route.task);
   Prompt prompt;
   prompt.uid = uid;
   prompt.key = hash64(uid);

@@ -65,10 +65,9 @@ const std::vector<Metric>& metrics() {
   return all;
 }
 
-// The metric of a LongBench-Pro subtask, or of a metric's own name; null where it is neither.
+// The metric of a LongBench-Pro subtask; null where it is none (a metric's own name is none either).
 const Metric* find_metric(const std::string& mode) {
   for (const Metric& metric : metrics()) {
-    if (mode == metric.name) return &metric;
     for (const char* known : metric.modes) {
       if (mode == known) return &metric;
     }
@@ -79,7 +78,6 @@ const Metric* find_metric(const std::string& mode) {
 std::vector<std::string> all_modes() {
   std::vector<std::string> names;
   for (const Metric& metric : metrics()) names.insert(names.end(), metric.modes.begin(), metric.modes.end());
-  for (const Metric& metric : metrics()) names.push_back(metric.name);
   return names;
 }
 
@@ -89,8 +87,14 @@ std::string casefold(const std::string& text) {
   return folded;
 }
 
+// The published system gives the answers of these sources to a judge model.
+bool is_for_a_judge(const std::string& source) {
+  return source.find("model_verify") != std::string::npos || source.find("model_judge") != std::string::npos ||
+         source.find("retrieval_summary_calculate") != std::string::npos;
+}
+
 // paper C.1, in its order.
-std::string reward_of_source(const Row& row, const Config& config, const plugin::Registry& registry) {
+std::string reward_of_source(const Row& row, const Config& config) {
   const std::string& source = row.data_source;
   if (source.find("math_longcot_math_verify") != std::string::npos) return "math_verify";
   if (source == "longbench_pro") {
@@ -99,17 +103,10 @@ std::string reward_of_source(const Row& row, const Config& config, const plugin:
          did_you_mean(row.reward_mode, all_modes()), " (docs/reference/dataset.md lists them)");
   }
   if (source == "multitableqa_pretraining") return "iou";
-  if (source == "retrieval_calculate") {
-    return registry.has(plugin::Kind::reward, "retrieval_calculate") ? "retrieval_calculate" : "math_verify";
-  }
+  if (source == "retrieval_calculate") return "retrieval_calculate";
   if (source == "selection") return "accuracy";
   if (source == "EM") return "em";
-
-  if (source.find("model_verify") != std::string::npos || source.find("model_judge") != std::string::npos ||
-      source == "retrieval_summary_calculate") {
-    fail("data_source \"", source, "\" asks for a judge model, which is not supported; add [routes.\"", source,
-         "\"] with a task and a reward to score it otherwise");
-  }
+  if (is_for_a_judge(source)) return "model_judge";
   std::vector<std::string> known = {"EM",
                                     "selection",
                                     "longbench_pro",
@@ -132,8 +129,9 @@ std::string task_of_ability(const std::string& ability, const plugin::Registry& 
 }
 
 // The task of a reward: the one of paper A.2 whose metric it is, else the first plugin whose default it is.
-std::string task_of_reward(const std::string& reward, const plugin::Registry& registry) {
+std::string task_of_reward(const std::string& reward, const Row& row, const plugin::Registry& registry) {
   if (reward == "retrieval_calculate") return "numerical_reasoning";
+  if (reward == "model_judge") return row.reward_mode == "math_verify" ? "numerical_reasoning" : "evidence_reasoning";
   for (const TaskName& name : tasks) {
     if (reward == name.reward) return name.task;
   }
@@ -159,6 +157,15 @@ std::string metric_key(const Row& row) {
 
 }  // namespace
 
+Gold gold_for(const Row& row, const Route& route) {
+  Gold gold = row.gold;
+  if (route.reward == "model_judge") {
+    gold.has_label = row.reference.has_value();
+    gold.label = row.reference.value_or("");
+  }
+  return gold;
+}
+
 Router::Router(const Config& config, std::shared_ptr<const plugin::Registry> registry)
     : config_(config), registry_(std::move(registry)) {}
 
@@ -169,10 +176,10 @@ Route Router::route(const Row& row) const {
     route.task = own->second.task;
     route.reward = own->second.reward;
   } else {
-    route.reward = reward_of_source(row, config_, *registry_);
+    route.reward = reward_of_source(row, config_);
   }
   if (route.task.empty()) route.task = task_of_ability(row.ability, *registry_);
-  if (route.task.empty() && !route.reward.empty()) route.task = task_of_reward(route.reward, *registry_);
+  if (route.task.empty() && !route.reward.empty()) route.task = task_of_reward(route.reward, row, *registry_);
   if (route.task.empty()) {
     fail("[routes.\"", row.data_source, "\"] names no task and no reward, and column `ability` (\"", row.ability,
          "\") is no task");

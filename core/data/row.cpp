@@ -167,12 +167,17 @@ Row read_row(const JsonSlice& json, const Place& place) {
     row.extra_info = extra.text();
     row.reward_mode = text_or_empty(place, "extra_info.reward_mode", member(members, "reward_mode"));
     row.question = text_or_empty(place, "extra_info.question", member(members, "question"));
+    if (const JsonSlice reference = member(members, "ground_truth"); !is_none(reference)) {
+      row.reference = scalar_text(reference);
+    }
   }
   if (const JsonSlice model = member(columns, "reward_model"); !is_none(model)) {
     if (!model.is(Kind::object)) place.wrong("reward_model", model, "an object with ground_truth");
     read_ground_truth(place, member(model.members(), "ground_truth"), row.gold);
   }
-  row.gold.variant = row.reward_mode.empty() ? row.data_source : row.reward_mode;
+  // The published code knows these two by their source alone, whatever reward_mode they name.
+  const bool by_source = row.data_source == "selection" || row.data_source == "retrieval_calculate";
+  row.gold.variant = row.reward_mode.empty() || by_source ? row.data_source : row.reward_mode;
   read_responses(place, member(columns, "response"), row);
   return row;
 }

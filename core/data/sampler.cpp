@@ -145,8 +145,9 @@ void Sampler::load(const std::string& text) {
   try {
     if (root.at("fingerprint") != json::string(state_->fingerprint)) {
       fail(
-          "the sampler's state belongs to other data, another seed or other task weights: go on with the data and "
-          "config that the run began with, or begin a new run");
+          "the sampler's state belongs to other rows or another order of them: go on with the data.train, "
+          "data.max_prompt_tokens, data.shuffle, data.task_weights and train.seed that the run began with, or begin a "
+          "new run");
     }
     const json::array& lanes = root.at("lanes").as_array();
     std::vector<Lane> loaded = state_->lanes;

@@ -10,12 +10,6 @@ void decode(std::vector<Group>& groups, const Tokenizer& tokenizer) {
   }
 }
 
-double Evaluation::mean() const {
-  double sum = 0;
-  for (const auto& [task, score] : tasks) sum += score.mean;
-  return tasks.empty() ? 0 : sum / static_cast<double>(tasks.size());
-}
-
 namespace {
 
 // Sums of one task while groups come in.
@@ -68,7 +62,7 @@ Evaluation evaluate(RolloutEngine& engine, const Scorer& scorer, const Dataset& 
   }
   Evaluation evaluation;
   for (const auto& [task, tally] : tallies) {
-    evaluation.tasks[task] = task_score(tally.rows);
+    if (!tally.rows.empty()) evaluation.tasks[task] = task_score(tally.rows);
     evaluation.parsed[task] = tally.parsed / tally.responses;
     evaluation.not_scored[task] = tally.not_scored / tally.responses;
   }

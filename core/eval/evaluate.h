@@ -14,14 +14,14 @@
 namespace golong {
 
 struct Evaluation {
-  TaskScores tasks;                          // mean reward of rows (each the mean of its n responses), by task
+  TaskScores tasks;  // mean reward of rows (each the mean of its n responses); no task of which no row was scored
   std::map<std::string, double> parsed;      // share of responses that pass the gate, by task
   std::map<std::string, double> not_scored;  // share of responses whose outcome is not `scored`, by task
-  double mean() const;                       // over tasks
 };
 
 // Answers the first `rows_per_task` rows of each task (0: all) n times as `config.eval` says. The noise is that of
-// Stream::eval and eval.seed: two models see the same. Rows of which nothing was scored are left out. Throws Stopped.
+// Stream::eval and eval.seed: two models see the same. Rows of which nothing was scored are left out of the means.
+// Throws Stopped.
 Evaluation evaluate(RolloutEngine& engine, const Scorer& scorer, const Dataset& dataset, const Tokenizer& tokenizer,
                     const std::vector<int32_t>& stop_ids, const Config& config,
                     const std::function<bool()>& should_stop = {},

@@ -83,14 +83,20 @@ std::unique_ptr<Model> make_model(const ModelShape& shape, at::ScalarType dtype,
 }
 
 void save_model(const Model& model, const fs::path& folder, at::ScalarType dtype, const fs::path& source) {
+  NamedTensors tensors;
+  for (const auto& [name, tensor] : model.parameters()) tensors.emplace_back(name, tensor.detach().to(dtype));
+  write_model_folder(folder, tensors, model.shape().json, source);
+}
+
+void write_model_folder(const fs::path& folder, const NamedTensors& weights, const std::string& config_json,
+                        const fs::path& source) {
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) fail("cannot make the folder ", folder.string(), ": ", error.message());
-  NamedTensors tensors;
-  for (const auto& [name, tensor] : model.parameters()) tensors.emplace_back(name, tensor.detach().to(dtype));
-  write_safetensors(folder / "model.safetensors", tensors, {{"format", "pt"}});
-  boost::json::value config = boost::json::parse(model.shape().json);
-  config.as_object()[config.as_object().contains("dtype") ? "dtype" : "torch_dtype"] = dtype_name(dtype);
+  write_safetensors(folder / "model.safetensors", weights, {{"format", "pt"}});
+  boost::json::value config = boost::json::parse(config_json);
+  config.as_object()[config.as_object().contains("dtype") ? "dtype" : "torch_dtype"] =
+      dtype_name(weights.at(0).second.scalar_type());
   write_file_atomic(folder / "config.json", boost::json::serialize(config) + "\n");
   if (source.empty() || !fs::exists(source) || fs::equivalent(source, folder)) return;
   for (const char* file : {"tokenizer.json", "tokenizer_config.json", "generation_config.json", "chat_template.jinja",

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "core/model/safetensors.h"
 #include "core/nn/attention.h"
 
 namespace golong {
@@ -90,5 +91,9 @@ std::unique_ptr<Model> make_model(const ModelShape& shape, at::ScalarType dtype,
 // given.
 void save_model(const Model& model, const std::filesystem::path& folder, at::ScalarType dtype,
                 const std::filesystem::path& source = {});
+
+// The same from named weights, all of one dtype, and the text of a config.json, whose dtype is set to theirs.
+void write_model_folder(const std::filesystem::path& folder, const NamedTensors& weights,
+                        const std::string& config_json, const std::filesystem::path& source);
 
 }  // namespace golong

@@ -1,12 +1,124 @@
 #include "core/nn/layers.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <algorithm>
+
+#include "core/nn/row_kernels.h"
 
 namespace golong::nn {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+// Ours on the CPU in float32; ATen's operations elsewhere.
+bool has_row_kernels(const at::Tensor& x) { return x.device().is_cpu() && x.scalar_type() == at::kFloat; }
+
+const float* data(const at::Tensor& x) { return x.const_data_ptr<float>(); }
+
+// Shares rows out to threads, some 32K elements at a time.
+template <class Body>
+void parallel_rows(int64_t rows, int64_t width, const Body& body) {
+  at::parallel_for(0, rows, std::max<int64_t>(1, 32768 / std::max<int64_t>(width, 1)), body);
+}
+
+struct RmsNormFunction : torch::autograd::Function<RmsNormFunction> {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& input, const at::Tensor& weight, double epsilon) {
+    at::Tensor x = input.contiguous(), y = at::empty_like(x), w = weight.contiguous();
+    const int64_t width = x.size(-1), rows = x.numel() / width;
+    at::Tensor inverse = at::empty({rows}, x.options());
+    float *to = y.mutable_data_ptr<float>(), *scales = inverse.mutable_data_ptr<float>();
+    parallel_rows(rows, width, [&](int64_t begin, int64_t end) {
+      rms_norm_rows(data(x) + begin * width, data(w), end - begin, width, static_cast<float>(epsilon),
+                    to + begin * width, scales + begin);
+    });
+    ctx->save_for_backward({x, w, inverse});
+    return y;
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list gradients) {
+    variable_list saved = ctx->get_saved_variables();
+    const at::Tensor &x = saved[0], &w = saved[1], &inverse = saved[2];
+    at::Tensor grad = gradients[0].contiguous(), grad_x = at::empty_like(x);
+    const int64_t width = x.size(-1), rows = x.numel() / width;
+    // Parts of a fixed size, summed in their order: the gradient does not depend on the number of threads.
+    const int64_t part = std::max<int64_t>(1, 65536 / width), parts = (rows + part - 1) / part;
+    at::Tensor grad_parts = at::zeros({parts, width}, x.options()), grad_weight = at::zeros({width}, x.options());
+    float *to = grad_x.mutable_data_ptr<float>(), *sums = grad_parts.mutable_data_ptr<float>();
+    at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t p = begin; p < end; ++p) {
+        int64_t first = p * part, count = std::min(part, rows - first);
+        rms_norm_rows_backward(data(grad) + first * width, data(x) + first * width, data(w), data(inverse) + first,
+                               count, width, to + first * width, sums + p * width);
+      }
+    });
+    for (int64_t p = 0; p < parts; ++p) grad_weight.add_(grad_parts[p]);
+    return {grad_x, grad_weight, at::Tensor()};
+  }
+};
+
+at::Tensor rotated(const at::Tensor& input, const Rotary& rotary, float direction) {
+  at::Tensor x = input.contiguous(), y = at::empty_like(x);
+  const int64_t tokens = x.size(0), heads = x.size(1), width = x.size(2), stride = heads * width;
+  float* to = y.mutable_data_ptr<float>();
+  parallel_rows(tokens, stride, [&](int64_t begin, int64_t end) {
+    for (int64_t t = begin; t < end; ++t) {
+      rotate_rows(data(x) + t * stride, data(rotary.cos) + t * width, data(rotary.sin) + t * width, heads, width,
+                  direction, to + t * stride);
+    }
+  });
+  return y;
+}
+
+struct RotateFunction : torch::autograd::Function<RotateFunction> {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
+    ctx->save_for_backward({cos, sin});
+    return rotated(x, {cos, sin}, 1);
+  }
+
+  // A rotation's transpose turns back.
+  static variable_list backward(AutogradContext* ctx, variable_list gradients) {
+    variable_list saved = ctx->get_saved_variables();
+    return {rotated(gradients[0], {saved[0], saved[1]}, -1), at::Tensor(), at::Tensor()};
+  }
+};
+
+struct SwigluFunction : torch::autograd::Function<SwigluFunction> {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& gate_input, const at::Tensor& up_input) {
+    at::Tensor gate = gate_input.contiguous(), up = up_input.contiguous(), y = at::empty_like(gate);
+    float* to = y.mutable_data_ptr<float>();
+    parallel_rows(y.numel(), 1, [&](int64_t begin, int64_t end) {
+      swiglu_row(data(gate) + begin, data(up) + begin, end - begin, to + begin);
+    });
+    ctx->save_for_backward({gate, up});
+    return y;
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list gradients) {
+    variable_list saved = ctx->get_saved_variables();
+    const at::Tensor &gate = saved[0], &up = saved[1];
+    at::Tensor grad = gradients[0].contiguous(), grad_gate = at::empty_like(gate), grad_up = at::empty_like(up);
+    float *to_gate = grad_gate.mutable_data_ptr<float>(), *to_up = grad_up.mutable_data_ptr<float>();
+    parallel_rows(grad.numel(), 1, [&](int64_t begin, int64_t end) {
+      swiglu_row_backward(data(grad) + begin, data(gate) + begin, data(up) + begin, end - begin, to_gate + begin,
+                          to_up + begin);
+    });
+    return {grad_gate, grad_up};
+  }
+};
+
+}  // namespace
 
 at::Tensor Linear::operator()(const at::Tensor& x) const { return at::linear(x, weight, bias); }
 
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon) {
+  if (has_row_kernels(x)) {
+    TORCH_CHECK(weight.numel() == x.size(-1), "rms_norm: ", weight.numel(), " weights for rows of ", x.size(-1));
+    return RmsNormFunction::apply(x, weight, epsilon);
+  }
   return at::rms_norm(x, {x.size(-1)}, weight, epsilon);
 }
 
@@ -20,12 +132,22 @@ Rotary rotary(const at::Tensor& positions, int64_t head_dim, double theta) {
 }
 
 at::Tensor rotate(const at::Tensor& x, const Rotary& rotary) {
+  if (has_row_kernels(x)) {
+    TORCH_CHECK(rotary.cos.size(0) == x.size(0) && rotary.cos.size(-1) == x.size(-1), "rotate: angles ",
+                rotary.cos.sizes(), " for ", x.sizes());
+    return RotateFunction::apply(x, rotary.cos, rotary.sin);
+  }
   int64_t half = x.size(-1) / 2;
   at::Tensor turned = at::cat({-x.narrow(-1, half, half), x.narrow(-1, 0, half)}, -1);
-  if (x.scalar_type() == at::kFloat) return x * rotary.cos + turned * rotary.sin;
-  return (x * rotary.cos.to(x.scalar_type()) + turned * rotary.sin.to(x.scalar_type()));
+  return x * rotary.cos.to(x.scalar_type()) + turned * rotary.sin.to(x.scalar_type());
 }
 
-at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up) { return at::silu(gate) * up; }
+at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up) {
+  if (has_row_kernels(gate)) {
+    TORCH_CHECK(gate.sizes() == up.sizes(), "swiglu: a gate of ", gate.sizes(), " for ", up.sizes());
+    return SwigluFunction::apply(gate, up);
+  }
+  return at::silu(gate) * up;
+}
 
 }  // namespace golong::nn

@@ -1,9 +1,12 @@
 #include "core/nn/logprob.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
+
+#include "core/nn/row_kernels.h"
 
 namespace golong::nn {
 namespace {
@@ -11,10 +14,63 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-at::Tensor chunk_logits(const at::Tensor& hidden, const at::Tensor& head, int64_t start, int64_t count,
-                        double temperature) {
-  at::Tensor logits = at::matmul(hidden.narrow(0, start, count), head.t()).to(at::kFloat);
-  return temperature == 1.0 ? logits : logits.div_(temperature);
+// Before the division by the temperature.
+at::Tensor chunk_logits(const at::Tensor& hidden, const at::Tensor& head, int64_t start, int64_t count) {
+  return at::matmul(hidden.narrow(0, start, count), head.t()).to(at::kFloat);
+}
+
+// Rows that are worth a thread's start.
+int64_t rows_at_a_time(int64_t vocabulary) { return std::max<int64_t>(1, 32768 / vocabulary); }
+
+// What the forward pass makes of a chunk's logits, [count] each.
+struct ChunkOutput {
+  at::Tensor logprobs, entropy, normalizer;  // normalizer: log of the sum of exp of logits / temperature
+};
+
+void forward_rows(at::Tensor logits, const at::Tensor& targets, double temperature, ChunkOutput& to) {
+  if (logits.device().is_cpu()) {
+    const float* rows = logits.const_data_ptr<float>();
+    const int64_t* target = targets.const_data_ptr<int64_t>();
+    float *logprobs = to.logprobs.mutable_data_ptr<float>(), *entropy = to.entropy.mutable_data_ptr<float>(),
+          *normalizer = to.normalizer.mutable_data_ptr<float>();
+    const int64_t vocabulary = logits.size(1);
+    at::parallel_for(0, logits.size(0), rows_at_a_time(vocabulary), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        TORCH_CHECK(target[i] >= 0 && target[i] < vocabulary, "target ", target[i], " of ", vocabulary, " tokens");
+        RowLogprob row = logprob_row(rows + i * vocabulary, vocabulary, target[i], static_cast<float>(1 / temperature));
+        logprobs[i] = row.logprob;
+        entropy[i] = row.entropy;
+        normalizer[i] = row.normalizer;
+      }
+    });
+    return;
+  }
+  logits.div_(temperature);
+  at::Tensor lse = at::logsumexp(logits, {1});
+  to.logprobs.copy_(logits.gather(1, targets.unsqueeze(1)).squeeze(1) - lse);
+  at::Tensor probabilities = (logits - lse.unsqueeze(1)).exp_();
+  to.entropy.copy_(lse - probabilities.mul_(logits).sum(1));
+  to.normalizer.copy_(lse);
+}
+
+// Logits become grad [count] times d logprob / d logits = (onehot - softmax) / temperature.
+void backward_rows(at::Tensor logits, const at::Tensor& targets, const at::Tensor& normalizer, const at::Tensor& grad,
+                   double temperature) {
+  if (logits.device().is_cpu()) {
+    float* rows = logits.mutable_data_ptr<float>();
+    const float *normalizers = normalizer.const_data_ptr<float>(), *grads = grad.const_data_ptr<float>();
+    const int64_t *target = targets.const_data_ptr<int64_t>(), vocabulary = logits.size(1);
+    const float scale = static_cast<float>(1 / temperature);
+    at::parallel_for(0, logits.size(0), rows_at_a_time(vocabulary), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        logprob_row_backward(rows + i * vocabulary, vocabulary, target[i], scale, normalizers[i], grads[i]);
+      }
+    });
+    return;
+  }
+  at::Tensor g = grad.div(temperature).unsqueeze(1);
+  logits.div_(temperature).sub_(normalizer.unsqueeze(1)).exp_().mul_(g.neg());
+  logits.scatter_add_(1, targets.unsqueeze(1), g);
 }
 
 struct LogprobFunction : torch::autograd::Function<LogprobFunction> {
@@ -23,16 +79,12 @@ struct LogprobFunction : torch::autograd::Function<LogprobFunction> {
     int64_t tokens = hidden.size(0);
     at::Tensor logprobs = at::empty({tokens}, hidden.options().dtype(at::kFloat));
     at::Tensor entropy = at::empty_like(logprobs);
-    at::Tensor normalizer = at::empty_like(logprobs);  // log of the sum of exp of the logits
+    at::Tensor normalizer = at::empty_like(logprobs);
     for (int64_t start = 0; start < tokens; start += chunk) {
       int64_t count = std::min(chunk, tokens - start);
-      at::Tensor logits = chunk_logits(hidden, head, start, count, temperature);
-      at::Tensor lse = at::logsumexp(logits, {1});
-      at::Tensor chosen = logits.gather(1, targets.narrow(0, start, count).unsqueeze(1)).squeeze(1);
-      logprobs.narrow(0, start, count).copy_(chosen - lse);
-      at::Tensor probabilities = (logits - lse.unsqueeze(1)).exp_();
-      entropy.narrow(0, start, count).copy_(lse - probabilities.mul_(logits).sum(1));
-      normalizer.narrow(0, start, count).copy_(lse);
+      ChunkOutput output{logprobs.narrow(0, start, count), entropy.narrow(0, start, count),
+                         normalizer.narrow(0, start, count)};
+      forward_rows(chunk_logits(hidden, head, start, count), targets.narrow(0, start, count), temperature, output);
     }
     ctx->save_for_backward({hidden, head, targets, normalizer});
     ctx->saved_data["temperature"] = temperature;
@@ -51,14 +103,12 @@ struct LogprobFunction : torch::autograd::Function<LogprobFunction> {
     if (to_hidden) grad_hidden = at::empty_like(hidden);
     // Chunks add up in float32: a sum of many small numbers in bfloat16 would stop growing.
     if (to_head) grad_head = at::zeros(head.sizes(), head.options().dtype(at::kFloat));
-    at::Tensor grad = gradients[0].to(at::kFloat).div(temperature);
+    at::Tensor grad = gradients[0].to(at::kFloat).contiguous();
     for (int64_t start = 0; start < hidden.size(0); start += chunk) {
       int64_t count = std::min(chunk, hidden.size(0) - start);
-      at::Tensor logits = chunk_logits(hidden, head, start, count, temperature);
-      at::Tensor g = grad.narrow(0, start, count).unsqueeze(1);
-      // d logprob / d logits = onehot - softmax
-      at::Tensor d = logits.sub_(normalizer.narrow(0, start, count).unsqueeze(1)).exp_().mul_(g.neg());
-      d.scatter_add_(1, targets.narrow(0, start, count).unsqueeze(1), g.contiguous());
+      at::Tensor d = chunk_logits(hidden, head, start, count);
+      backward_rows(d, targets.narrow(0, start, count), normalizer.narrow(0, start, count),
+                    grad.narrow(0, start, count), temperature);
       d = d.to(head.scalar_type());
       if (to_hidden) grad_hidden.narrow(0, start, count).copy_(at::matmul(d, head));
       if (!to_head) continue;
@@ -77,7 +127,7 @@ struct LogprobFunction : torch::autograd::Function<LogprobFunction> {
 
 TokenLogprobs token_logprobs(const at::Tensor& hidden, const at::Tensor& head, const at::Tensor& targets,
                              double temperature, int64_t chunk) {
-  variable_list outputs = LogprobFunction::apply(hidden, head, targets, temperature, chunk);
+  variable_list outputs = LogprobFunction::apply(hidden, head, targets.contiguous(), temperature, chunk);
   return {outputs[0], outputs[1]};
 }
 

@@ -12,8 +12,8 @@ struct TokenLogprobs {
   at::Tensor entropy;   // [T] float32, of the same distribution, detached
 };
 
-// hidden [T, C], head [V, C], targets [T] int64. The logits are hidden head^T / temperature, natural logarithm. `chunk`
-// tokens at a time: peak memory is chunk * V floats. Gradients are exact.
+// hidden [T, C], head [V, C], targets [T] int64, each in [0, V). The logits are hidden head^T / temperature, natural
+// logarithm. `chunk` tokens at a time: peak memory is chunk * V floats. Gradients are exact.
 TokenLogprobs token_logprobs(const at::Tensor& hidden, const at::Tensor& head, const at::Tensor& targets,
                              double temperature = 1.0, int64_t chunk = 1024);
 

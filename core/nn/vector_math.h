@@ -1,71 +1,129 @@
-// Sixteen floats at a time, for kernels of our own on the CPU. Everything here is inlined into the function that uses
-// it and takes on that function's instruction set: mark the function GOLONG_CLONES, and the compiler makes one version
-// for each instruction set and picks at start.
+// Vectors of floats, for kernels of our own on the CPU, as wide as the machine's registers. A kernel is a template over
+// the number of lanes and marked GOLONG_INLINE; GOLONG_VERSIONS makes one function of it for each instruction set and
+// picks one at the first call. (One width for all would not do: gcc keeps a vector that is wider than a register in
+// memory.)
 #pragma once
 #include <cstdint>
 #include <cstring>
+#include <vector>
 
 // Vectors go by reference: there is no calling convention for them that all instruction sets share.
 #pragma GCC diagnostic ignored "-Wpsabi"
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define GOLONG_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define GOLONG_CLONES
-#endif
 #define GOLONG_INLINE [[gnu::always_inline]] inline
+
+// NOLINTBEGIN(bugprone-macro-parentheses): types and parameter lists cannot stand in parentheses
+// Defines `result name parameters` as kernel::name<Lanes> arguments. The versions are name_16, name_8 and name_4.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define GOLONG_VERSIONS(result, name, parameters, arguments)                                                  \
+  [[gnu::target("arch=x86-64-v4")]] static result name##_16 parameters { return kernel::name<16> arguments; } \
+  [[gnu::target("arch=x86-64-v3")]] static result name##_8 parameters { return kernel::name<8> arguments; }   \
+  static result name##_4 parameters { return kernel::name<4> arguments; }                                     \
+  result name parameters {                                                                                    \
+    static const auto version = ::golong::nn::version_for_this_machine(name##_16, name##_8, name##_4);        \
+    return version arguments;                                                                                 \
+  }
+// Those that this machine can run, for tests.
+#define GOLONG_RUNNABLE_VERSIONS(name) ::golong::nn::runnable_versions(name##_16, name##_8, name##_4)
+#else
+#define GOLONG_RUNNABLE_VERSIONS(name) \
+  std::vector<decltype(&name)> { name }
+#define GOLONG_VERSIONS(result, name, parameters, arguments) \
+  result name parameters { return kernel::name<4> arguments; }
+#endif
+// NOLINTEND(bugprone-macro-parentheses)
 
 namespace golong::nn {
 
-inline constexpr int64_t kLanes = 16;
-using Floats = float __attribute__((vector_size(64)));
-using Ints = int32_t __attribute__((vector_size(64)));
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+template <class Function>
+std::vector<Function*> runnable_versions(Function* sixteen, Function* eight, Function* four) {
+  std::vector<Function*> versions;
+  if (__builtin_cpu_supports("x86-64-v4")) versions.push_back(sixteen);
+  if (__builtin_cpu_supports("x86-64-v3")) versions.push_back(eight);
+  versions.push_back(four);
+  return versions;
+}
+template <class Function>
+Function* version_for_this_machine(Function* sixteen, Function* eight, Function* four) {
+  return runnable_versions(sixteen, eight, four).front();
+}
+#endif
 
-GOLONG_INLINE void load(const float* from, Floats& to) { std::memcpy(&to, from, sizeof to); }
-GOLONG_INLINE void store(const Floats& from, float* to) { std::memcpy(to, &from, sizeof from); }
+template <int Lanes>
+struct Vector {
+  typedef float Floats __attribute__((vector_size(4 * Lanes)));
+  typedef int32_t Ints __attribute__((vector_size(4 * Lanes)));
+  typedef uint64_t Words __attribute__((vector_size(8 * Lanes)));
+};
+template <int Lanes>
+using Floats = typename Vector<Lanes>::Floats;
+template <int Lanes>
+using Ints = typename Vector<Lanes>::Ints;
+template <int Lanes>
+using Words = typename Vector<Lanes>::Words;
 
-// Fewer than sixteen, the rest filled.
-GOLONG_INLINE void load_part(const float* from, int64_t count, float fill, Floats& to) {
-  for (int64_t i = 0; i < kLanes; ++i) to[i] = i < count ? from[i] : fill;
+template <class Any>
+GOLONG_INLINE void load(const float* from, Any& to) {
+  std::memcpy(&to, from, sizeof to);
+}
+template <class Any>
+GOLONG_INLINE void store(const Any& from, float* to) {
+  std::memcpy(to, &from, sizeof from);
+}
+
+// Fewer than Lanes, the rest filled.
+template <int Lanes>
+GOLONG_INLINE void load_part(const float* from, int64_t count, float fill, Floats<Lanes>& to) {
+  for (int64_t i = 0; i < Lanes; ++i) to[i] = i < count ? from[i] : fill;
+}
+
+// 0, 1, 2, ...
+template <int Lanes, class Any>
+GOLONG_INLINE void count_up(Any& to) {
+  for (int i = 0; i < Lanes; ++i) to[i] = i;
 }
 
 // exp(x) for x <= 88, to about one unit in the last place; 0 below -87. NaN stays NaN.
 // x = n ln 2 + r, |r| <= ln 2 / 2; the polynomial of exp(r) times 2^n.
-GOLONG_INLINE void exp_in_place(Floats& x) {
-  const Floats lowest = Floats{} - 87.0f;
-  Ints below = x < lowest;
-  Floats safe = below ? lowest : x;
+template <int Lanes>
+GOLONG_INLINE void exp_in_place(Floats<Lanes>& x) {
+  const Floats<Lanes> lowest = Floats<Lanes>{} - 87.0f;
+  Ints<Lanes> below = x < lowest;
+  Floats<Lanes> safe = below ? lowest : x;
   const float magic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
-  Floats n = (safe * 1.44269504088896341f + magic) - magic;
-  Floats r = (safe - n * 0.693359375f) - n * -2.12194440e-4f;
-  Floats p = Floats{} + 1.9875691500e-4f;
+  Floats<Lanes> n = (safe * 1.44269504088896341f + magic) - magic;
+  Floats<Lanes> r = (safe - n * 0.693359375f) - n * -2.12194440e-4f;
+  Floats<Lanes> p = Floats<Lanes>{} + 1.9875691500e-4f;
   p = p * r + 1.3981999507e-3f;
   p = p * r + 8.3334519073e-3f;
   p = p * r + 4.1665795894e-2f;
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
   p = p * (r * r) + r + 1.0f;
-  Ints power = (__builtin_convertvector(n, Ints) + 127) << 23;
-  Floats two_to_n;
+  Ints<Lanes> power = (__builtin_convertvector(n, Ints<Lanes>) + 127) << 23;
+  Floats<Lanes> two_to_n;
   std::memcpy(&two_to_n, &power, sizeof power);
   p *= two_to_n;
-  x = below ? Floats{} : p;
+  x = below ? Floats<Lanes>{} : p;
 }
 
-GOLONG_INLINE float sum_of(const Floats& x) {
-  float s[kLanes];
+template <int Lanes>
+GOLONG_INLINE float sum_of(const Floats<Lanes>& x) {
+  float s[Lanes];
   std::memcpy(s, &x, sizeof x);
-  for (int64_t width = kLanes / 2; width > 0; width /= 2) {
-    for (int64_t i = 0; i < width; ++i) s[i] += s[i + width];
+  for (int width = Lanes / 2; width > 0; width /= 2) {
+    for (int i = 0; i < width; ++i) s[i] += s[i + width];
   }
   return s[0];
 }
 
-GOLONG_INLINE float highest_of(const Floats& x) {
-  float s[kLanes];
+template <int Lanes>
+GOLONG_INLINE float highest_of(const Floats<Lanes>& x) {
+  float s[Lanes];
   std::memcpy(s, &x, sizeof x);
-  for (int64_t width = kLanes / 2; width > 0; width /= 2) {
-    for (int64_t i = 0; i < width; ++i) s[i] = s[i] > s[i + width] ? s[i] : s[i + width];
+  for (int width = Lanes / 2; width > 0; width /= 2) {
+    for (int i = 0; i < width; ++i) s[i] = s[i] > s[i + width] ? s[i] : s[i + width];
   }
   return s[0];
 }

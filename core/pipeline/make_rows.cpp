@@ -51,6 +51,39 @@ class Seen {
   std::set<uint64_t> prompts_;
 };
 
+// Keeps any one answer of a task below a share of its rows, at every moment: else a model does well by guessing it.
+class AnswerShares {
+ public:
+  explicit AnswerShares(double most) : most_(most) {}
+
+  // Whether a row with this gold may come; then it is counted.
+  bool add(const Gold& gold) {
+    std::string answer = gold.label;
+    for (const auto& item : gold.items) answer += "\n" + item;
+    size_t& rows = rows_[hash64(answer)];
+    if (static_cast<double>(rows) >= most_ * static_cast<double>(all_ + 1) + 1) return false;
+    ++rows;
+    ++all_;
+    return true;
+  }
+
+ private:
+  double most_;
+  std::map<uint64_t, size_t> rows_;
+  size_t all_ = 0;
+};
+
+// What the rows of one task are made with, and what became of them.
+struct Making {
+  const MakeOptions& options;
+  const TaskMaker& task;
+  const AnswerCheck& check;
+  Seen& seen;
+  AnswerShares answers;
+  TaskTally& tally;
+  std::vector<std::string>& lines;
+};
+
 // The documents of one language and kind that suit a task, and how far they are used.
 class Pool {
  public:
@@ -62,48 +95,49 @@ class Pool {
   const std::string& name() const { return name_; }
   bool exhausted() const { return exhausted_; }
 
-  // Up to `wanted` more rows, appended to `made.lines`; fewer when the pool is exhausted.
-  size_t draw(size_t wanted, const MakeOptions& options, const TaskMaker& task, const AnswerCheck& check, Seen& seen,
-              TaskTally& tally, std::vector<std::string>& lines) {
+  // Up to `wanted` more rows, appended to `making.lines`; fewer when the pool is exhausted.
+  size_t draw(size_t wanted, Making& making) {
     size_t drawn = 0;
     while (drawn < wanted && !exhausted_) {
       const size_t questions =
           std::clamp<size_t>((wanted - drawn) * 2 / documents_.size() + 1, 1, max_questions_at_once);
       std::vector<std::string> candidates;
       while (at_ < documents_.size() && candidates.size() < wanted - drawn) {
-        ask(*documents_[at_++], questions, wanted - drawn, options, task, seen, tally, candidates);
+        ask(*documents_[at_++], questions, wanted - drawn, making, candidates);
       }
-      const auto perfect = check.perfect(task, candidates);
+      const auto perfect = making.check.perfect(making.task, candidates);
       for (size_t i = 0; i < candidates.size(); ++i) {
         if (perfect[i]) {
-          lines.push_back(std::move(candidates[i]));
+          making.lines.push_back(std::move(candidates[i]));
           ++drawn;
           ++new_rows_;
         } else {
-          ++tally.imperfect;
+          ++making.tally.imperfect;
         }
       }
       if (at_ == documents_.size()) next_pass();
     }
-    tally.rows += drawn;
-    tally.sources[name_] += drawn;
+    making.tally.rows += drawn;
+    making.tally.sources[name_] += drawn;
     return drawn;
   }
 
  private:
-  void ask(const SourceDocument& document, size_t questions, size_t limit, const MakeOptions& options,
-           const TaskMaker& task, Seen& seen, TaskTally& tally, std::vector<std::string>& candidates) {
+  void ask(const SourceDocument& document, size_t questions, size_t limit, Making& making,
+           std::vector<std::string>& candidates) {
     const uint64_t seed = random_key({key_, 2, pass_});
     for (const auto& made :
-         task.generate(document, static_cast<uint32_t>(questions), seed, options.max_context_bytes)) {
+         making.task.generate(document, static_cast<uint32_t>(questions), seed, making.options.max_context_bytes)) {
       if (candidates.size() == limit) return;
-      const std::string id = task.id() + "-" + std::to_string(options.seed) + "-" +
+      const std::string id = making.task.id() + "-" + std::to_string(making.options.seed) + "-" +
                              fingerprint(made.context + "\n" + made.question).substr(0, 10);
-      std::string line = row_json(id, task.id(), document.id, made);
-      if (seen.add(prompt_text(parse_row(line, id)))) {
-        candidates.push_back(std::move(line));
+      std::string line = row_json(id, making.task.id(), document.id, made);
+      if (!making.seen.add(prompt_text(parse_row(line, id)))) {
+        ++making.tally.repeated;
+      } else if (!making.answers.add(made.gold)) {
+        ++making.tally.frequent;
       } else {
-        ++tally.repeated;
+        candidates.push_back(std::move(line));
       }
     }
   }
@@ -125,15 +159,14 @@ class Pool {
 };
 
 // Draws `wanted` rows from the pools, evenly; what one lacks the others give.
-size_t draw_evenly(std::vector<Pool*> pools, size_t wanted, const MakeOptions& options, const TaskMaker& task,
-                   const AnswerCheck& check, Seen& seen, TaskTally& tally, std::vector<std::string>& lines) {
+size_t draw_evenly(std::vector<Pool*> pools, size_t wanted, Making& making) {
   size_t drawn = 0;
   while (drawn < wanted && !pools.empty()) {
     const size_t open = pools.size();
     const size_t missing = wanted - drawn;
     for (size_t i = 0; i < open; ++i) {
       const size_t share = missing / open + (i < missing % open ? 1 : 0);
-      drawn += pools[i]->draw(share, options, task, check, seen, tally, lines);
+      drawn += pools[i]->draw(share, making);
     }
     pools.erase(std::remove_if(pools.begin(), pools.end(), [](const Pool* pool) { return pool->exhausted(); }),
                 pools.end());
@@ -159,6 +192,7 @@ bool of_language(const Pool& pool, const std::string& language) { return pool.na
 TaskTally make_task(const MakeOptions& options, const TaskMaker& task, const AnswerCheck& check,
                     const std::vector<const SourceDocument*>& documents, Seen& seen, std::vector<std::string>& lines) {
   TaskTally tally{.task = task.id()};
+  Making making{options, task, check, seen, AnswerShares(options.max_answer_share), tally, lines};
   auto pools = pools_of(task, documents, options.seed);
   std::vector<Pool*> rest;
   for (auto& pool : pools) {
@@ -173,10 +207,9 @@ TaskTally make_task(const MakeOptions& options, const TaskMaker& task, const Ans
       if (of_language(pool, language)) own.push_back(&pool);
     }
     const auto wanted = static_cast<size_t>(std::llround(share * static_cast<double>(options.rows_per_task)));
-    drawn +=
-        draw_evenly(own, std::min(wanted, options.rows_per_task - drawn), options, task, check, seen, tally, lines);
+    drawn += draw_evenly(own, std::min(wanted, options.rows_per_task - drawn), making);
   }
-  draw_evenly(rest, options.rows_per_task - drawn, options, task, check, seen, tally, lines);
+  draw_evenly(rest, options.rows_per_task - drawn, making);
   return tally;
 }
 

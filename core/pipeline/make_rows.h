@@ -22,6 +22,7 @@ struct MakeOptions {
   Split split = Split::all;
   double eval_share = 0.15;  // of the documents' groups
   uint64_t max_context_bytes = 600;
+  double max_answer_share = 1;                 // of a task's rows with one and the same answer
   std::vector<std::string> tasks;              // ids; empty: every task that can make questions
   std::vector<std::filesystem::path> exclude;  // JSONL files whose prompts must not come again
   std::map<std::string, double> languages;     // language -> share of the rows; the others share what is left
@@ -32,6 +33,7 @@ struct TaskTally {
   std::string task;
   size_t rows = 0;
   size_t repeated = 0;                    // stand in `exclude`, or came out twice
+  size_t frequent = 0;                    // have an answer that enough rows have
   size_t imperfect = 0;                   // the perfect answer did not get a full score
   std::map<std::string, size_t> sources;  // "English book" -> rows
 };

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include "core/base/error.h"
 #include "core/base/version.h"
@@ -111,6 +112,11 @@ class DescriptorCheck {
     }
   }
 
+  // Keys of a plugin's table that are no parameters: [tasks.ID] reward, [rewards.ID] isolate.
+  bool is_own_key(std::string_view name) const {
+    return (c_->kind == GOLONG_KIND_TASK && name == "reward") || (c_->kind == GOLONG_KIND_REWARD && name == "isolate");
+  }
+
   void check_params() const {
     if (c_->param_count && !c_->params)
       complain("param_count is " + std::to_string(c_->param_count) + ", params is NULL");
@@ -123,6 +129,7 @@ class DescriptorCheck {
         complain("the name of parameter " + std::to_string(i) + " must be made of a-z, 0-9, _");
       std::string name = std::string("parameter ") + p->name;
       if (!names.insert(p->name).second) complain(name + " is declared twice");
+      if (is_own_key(p->name)) complain(name + " has a name that golong's own key has; give it another one");
       if (!is_type(p->type)) complain(name + " has an unknown type, " + std::to_string(p->type));
       if (!is_line(p->help)) complain(name + " needs one line of help");
       if (p->default_value.type != p->type) complain("the default of " + name + " has another type than the parameter");

@@ -57,7 +57,12 @@ py::dict to_dict(const Config& config) {
     if (!tasks.contains(py::str(id))) tasks[py::str(id)] = py::dict();
     tasks[py::str(id)]["reward"] = reward;
   }
-  add_settings(root["rewards"], config.reward_settings);
+  const py::dict rewards = root["rewards"];
+  add_settings(rewards, config.reward_settings);
+  for (const auto& [id, isolate] : config.isolated) {
+    if (!rewards.contains(py::str(id))) rewards[py::str(id)] = py::dict();
+    rewards[py::str(id)]["isolate"] = isolate;
+  }
   add_settings(normalizers, config.normalizer_settings);
   root["routes"] = routes;
   root["tasks"] = tasks;
@@ -122,30 +127,35 @@ class Finder : public ConfigVisitor {
 
 using Weights = std::map<std::string, double>;
 
+// Messages about overrides start with the command line's option, which nobody typed here.
+template <class Function>
+auto without_option(const Function& function) {
+  try {
+    return function();
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    const std::string option = "--set: ";
+    throw Error(text.starts_with(option) ? text.substr(option.size()) : text);
+  }
+}
+
 // Sets keys in a copy that takes the config's place only when all of it is valid.
 void update(Config& config, const py::dict& values) {
   Config changed = config;
-  try {
-    for (const auto& [name, value] : values) {
-      const std::string key = py::str(name);
-      const Finder finder(changed, key);
-      if (value.is_none()) {
-        auto* optional = finder.find<std::optional<double>>();
-        if (!optional) fail(key, ": it cannot be None");
-        optional->reset();
-        continue;
-      }
-      // A dict takes the place of what was there; TOML's tables would add to it.
-      if (auto* weights = finder.find<Weights>()) weights->clear();
-      ConfigReader(changed).apply_override(key + "=" + toml_of(value, key));
+  for (const auto& [name, value] : values) {
+    const std::string key = py::str(name);
+    const Finder finder(changed, key);
+    if (value.is_none()) {
+      auto* optional = finder.find<std::optional<double>>();
+      if (!optional) fail(key, ": it cannot be None");
+      optional->reset();
+      continue;
     }
-    validate(changed);
-  } catch (const Error& error) {
-    // Messages about overrides start with the command line's option, which nobody typed here.
-    const std::string text = error.what();
-    const std::string option = "--set: ";
-    throw Error(text.rfind(option, 0) == 0 ? text.substr(option.size()) : text);
+    // A dict takes the place of what was there; TOML's tables would add to it.
+    if (auto* weights = finder.find<Weights>()) weights->clear();
+    ConfigReader(changed).apply_override(key + "=" + toml_of(value, key));
   }
+  validate(changed);
   config = std::move(changed);
 }
 
@@ -160,13 +170,22 @@ Config from_toml(const std::string& text) {
 
 void bind_config(py::module_& module) {
   py::class_<Config>(module, "Config", "All settings of a run.")
-      .def(py::init([](const std::vector<std::string>& overrides) { return Config::defaults(overrides); }),
+      .def(py::init([](const std::vector<std::string>& overrides) {
+             return without_option([&] { return Config::defaults(overrides); });
+           }),
            py::arg("overrides") = std::vector<std::string>())
-      .def_static("load", &Config::load, py::arg("file"), py::arg("overrides") = std::vector<std::string>())
+      .def_static(
+          "load",
+          [](const std::filesystem::path& file, const std::vector<std::string>& overrides) {
+            return without_option([&] { return Config::load(file, overrides); });
+          },
+          py::arg("file"), py::arg("overrides") = std::vector<std::string>())
       .def_static("from_toml", &from_toml, py::arg("text"))
       .def("to_toml", &Config::to_toml)
       .def("to_dict", &to_dict)
-      .def("update", &update, py::arg("values"))
+      .def(
+          "update", [](Config& config, const py::dict& values) { without_option([&] { update(config, values); }); },
+          py::arg("values"))
       .def(
           "unknown_key",
           [](Config& config, const std::string& key) {

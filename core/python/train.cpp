@@ -105,9 +105,10 @@ int64_t train(const Config& settings, bool resume, const py::object& callback) {
     const py::gil_scoped_release release;
     thread.join();
   }
+  // A failure first: after an interrupt it says that the run could not be saved.
+  if (training.failure) std::rethrow_exception(training.failure);
   if (training.callback_failure) std::rethrow_exception(training.callback_failure);
   if (interrupt) throw py::error_already_set(*interrupt);
-  if (training.failure) std::rethrow_exception(training.failure);
   return training.steps;
 }
 

@@ -145,6 +145,13 @@ void write(Level level, const std::string& message) {
   state().logger->log(to_spdlog(level), spdlog::string_view_t(message.data(), message.size()));
 }
 
+void write_to_file(Level level, const std::string& message) {
+  const std::lock_guard lock(state().mutex);
+  if (!state().file || level == Level::off) return;
+  state().file->log({"golong", to_spdlog(level), spdlog::string_view_t(message.data(), message.size())});
+  state().file->flush();
+}
+
 bool enabled(Level level) { return level != Level::off && state().logger->should_log(to_spdlog(level)); }
 
 }  // namespace golong::log

@@ -25,6 +25,8 @@ void open_file(const std::filesystem::path& path);
 void close_file();
 
 void write(Level level, const std::string& message);
+// To the file alone, for what the terminal gets in another way.
+void write_to_file(Level level, const std::string& message);
 
 // log::info("read ", rows, " rows from ", path): the pieces are put together only where somebody reads them.
 bool enabled(Level level);

@@ -85,7 +85,7 @@ Progress::Progress(std::string title, int64_t total, ProgressOptions options)
       console_(options_.console ? *options_.console : console()),
       done_(options_.first) {
   if (!options_.clock) options_.clock = steady_seconds;
-  started_ = last_ = options_.clock();
+  started_ = printed_ = last_ = options_.clock();
   draw(true);
 }
 
@@ -112,9 +112,15 @@ void Progress::update(int64_t done, const Values& values) {
   phase_.clear();
   if (console_.terminal()) {
     draw(done_ == total_);
-  } else if (done_ == total_ || done_ / options_.plain_every != before / options_.plain_every) {
+  } else if (plain_is_due(before, now)) {
+    printed_ = now;
     console_.print(plain());
   }
+}
+
+bool Progress::plain_is_due(int64_t before, double now) const {
+  if (now - printed_ < options_.plain_seconds) return false;
+  return done_ == total_ || done_ / options_.plain_every != before / options_.plain_every;
 }
 
 void Progress::update(int64_t done, double reward, double tokens_per_second) {

@@ -14,6 +14,7 @@ namespace golong {
 struct ProgressOptions {
   int64_t first = 0;              // steps that were done before (a resumed run): they say nothing about the time left
   int64_t plain_every = 1;        // without a terminal, print each that many steps, and the last
+  double plain_seconds = 0;       // ... but none within so many seconds after the one before, nor from the start
   double minimum_redraw = 0.05;   // seconds between drawings of the bar
   Console* console = nullptr;     // default: stderr
   std::function<double()> clock;  // seconds; default: the steady clock
@@ -42,6 +43,7 @@ class Progress {
   std::string line(int64_t width) const;
   std::string plain() const;
   double left() const;
+  bool plain_is_due(int64_t before, double now) const;
   void draw(bool now);
 
   std::string title_;
@@ -54,6 +56,7 @@ class Progress {
   Values values_;
   double started_;
   double drawn_ = -1e9;
+  double printed_ = 0;       // when a plain line was printed, or the start
   double last_ = 0;          // when the last step ended
   double step_seconds_ = 0;  // of one step, newer ones counting more
 };

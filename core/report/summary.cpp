@@ -76,6 +76,12 @@ TaskScore task_score(std::span<const double> rewards) {
   return score;
 }
 
+double mean_over_tasks(const TaskScores& scores) {
+  double sum = 0;
+  for (const auto& [task, score] : scores) sum += score.mean;
+  return scores.empty() ? 0 : sum / static_cast<double>(scores.size());
+}
+
 void write_summary(const std::filesystem::path& path, const Summary& summary) {
   for (const TaskScores* scores : {&summary.before, &summary.after}) {
     for (const auto& [task, score] : *scores) {

@@ -23,6 +23,9 @@ struct TaskScore {
 
 using TaskScores = std::map<std::string, TaskScore>;  // by task id
 
+// Mean of the tasks' means; 0 where there are none.
+double mean_over_tasks(const TaskScores& scores);
+
 // Mean of rows' rewards with its standard error, sqrt(sum (r - mean)^2 / (n - 1) / n).
 TaskScore task_score(std::span<const double> rewards);
 

@@ -88,6 +88,10 @@ class DecodeAttention : public Attention {
 
 }  // namespace
 
+// Under batch_invariant matrix products have this many rows, whatever else runs: then a row's numbers are always the
+// same.
+constexpr int64_t kInvariantRows = 32;
+
 struct RolloutEngine::State {
   State(const Model& m, EngineOptions o)
       : model(m), options(o), pages(m.shape().layers, m.shape().kv_heads, m.shape().head_dim, m.dtype()) {}
@@ -106,6 +110,7 @@ struct RolloutEngine::State {
   void check(const Prompt& prompt, const Sampling& sampling) const;
   void admit(Job& job);
   at::Tensor prefill(std::vector<Active*> groups, const Job& job);
+  at::Tensor logits(const at::Tensor& hidden) const;
   void decode(Job& job);
   void choose(Job& job, const at::Tensor& hidden, const std::vector<std::pair<Active*, size_t>>& rows);
   void retire(Job& job);
@@ -184,6 +189,20 @@ at::Tensor RolloutEngine::State::prefill(std::vector<Active*> groups, const Job&
   return at::cat(last);
 }
 
+// [rows, C] -> [rows, V], float32.
+at::Tensor RolloutEngine::State::logits(const at::Tensor& hidden) const {
+  auto project = [&](const at::Tensor& rows) { return at::matmul(rows, model.head().t()).to(at::kFloat); };
+  if (!options.batch_invariant) return project(hidden);
+  std::vector<at::Tensor> tiles;
+  for (int64_t start = 0; start < hidden.size(0); start += kInvariantRows) {
+    int64_t count = std::min(kInvariantRows, hidden.size(0) - start);
+    at::Tensor tile = at::zeros({kInvariantRows, hidden.size(1)}, hidden.options());
+    tile.narrow(0, 0, count).copy_(hidden.narrow(0, start, count));
+    tiles.push_back(project(tile).narrow(0, 0, count));
+  }
+  return at::cat(tiles);
+}
+
 void RolloutEngine::State::admit(Job& job) {
   std::vector<Active*> entering;
   while (job.next < job.groups.size() &&
@@ -208,8 +227,7 @@ void RolloutEngine::State::admit(Job& job) {
   }
   stats.prefill_seconds += seconds_since(start);
   // One projection of a prompt's last row serves the first token of all its responses.
-  at::Tensor logits = at::matmul(last, model.head().t()).to(at::kFloat);
-  choose(job, logits.index_select(0, at::tensor(repeat, at::kLong)), rows);
+  choose(job, logits(last).index_select(0, at::tensor(repeat, at::kLong)), rows);
 }
 
 // Picks the next token of each row from its logits [rows, V] and notes which responses are at their end.
@@ -261,7 +279,6 @@ void RolloutEngine::State::retire(Job& job) {
 
 // One token for every running response.
 void RolloutEngine::State::decode(Job& job) {
-  constexpr int64_t kInvariantRows = 32;
   std::vector<DecodeGroup> groups;
   std::vector<std::pair<Active*, size_t>> rows;
   std::vector<int64_t> ids, positions;
@@ -285,11 +302,10 @@ void RolloutEngine::State::decode(Job& job) {
   if (!options.batch_invariant) {
     DecodeAttention attention(pages, groups);
     at::Tensor hidden = model.hidden(at::tensor(ids, at::kLong), at::tensor(positions, at::kLong), attention);
-    choose(job, at::matmul(hidden, model.head().t()).to(at::kFloat), rows);
+    choose(job, logits(hidden), rows);
     return;
   }
-  // Row tiles of a fixed size: each matrix product has the same shape, whatever else runs.
-  std::vector<at::Tensor> logits;
+  std::vector<at::Tensor> tiles;
   for (int64_t start = 0; start < count; start += kInvariantRows) {
     int64_t end = std::min(start + kInvariantRows, count);
     std::vector<int64_t> tile_ids(ids.begin() + start, ids.begin() + end);
@@ -307,9 +323,9 @@ void RolloutEngine::State::decode(Job& job) {
     }
     DecodeAttention attention(pages, tile);
     at::Tensor hidden = model.hidden(at::tensor(tile_ids, at::kLong), at::tensor(tile_positions, at::kLong), attention);
-    logits.push_back(at::matmul(hidden, model.head().t()).to(at::kFloat).narrow(0, 0, end - start));
+    tiles.push_back(hidden.narrow(0, 0, end - start));
   }
-  choose(job, at::cat(logits), rows);
+  choose(job, logits(at::cat(tiles)), rows);
 }
 
 std::vector<Group> RolloutEngine::generate(std::vector<Prompt> prompts, const Sampling& sampling, uint64_t seed,

@@ -1,6 +1,7 @@
 // The inner loops of decode attention: queries against one page of keys and values.
 #pragma once
 #include <cstdint>
+#include <vector>
 
 #include "core/rollout/kv_pages.h"
 
@@ -18,5 +19,8 @@ struct Gathered {
 // not depend on which others are with it.
 void visit_page(const float* query, int64_t count, int64_t stride, int64_t head_dim, const float* keys,
                 const float* values, int64_t valid, const Gathered& gathered);
+
+// visit_page for each instruction set that this machine has, the one that is used first; for tests.
+std::vector<decltype(&visit_page)> visit_page_versions();
 
 }  // namespace golong

@@ -12,70 +12,7 @@
 namespace golong {
 namespace {
 
-using nn::Floats;
-using nn::Ints;
-using nn::kLanes;
-using Wide = uint64_t __attribute__((vector_size(128)));  // sixteen
-
 constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
-
-GOLONG_INLINE void load_row(const float* logits, int64_t start, int64_t count, Floats& to) {
-  if (start + kLanes <= count) {
-    nn::load(logits + start, to);
-  } else {
-    nn::load_part(logits + start, count - start, kMinusInfinity, to);
-  }
-}
-
-GOLONG_CLONES float highest_logit(const float* logits, int64_t count) {
-  Floats top = Floats{} + kMinusInfinity, x;
-  for (int64_t i = 0; i < count; i += kLanes) {
-    load_row(logits, i, count, x);
-    top = x > top ? x : top;
-  }
-  return nn::highest_of(top);
-}
-
-// Sum of exp((logits - highest) * scale). Parts are added up in double.
-GOLONG_CLONES double exp_sum(const float* logits, int64_t count, float highest, float scale) {
-  constexpr int64_t kPart = 64 * kLanes;
-  double sum = 0;
-  for (int64_t start = 0; start < count; start += kPart) {
-    Floats part = {}, x;
-    for (int64_t i = start; i < std::min(start + kPart, count); i += kLanes) {
-      load_row(logits, i, count, x);
-      x = (x - highest) * scale;
-      nn::exp_in_place(x);
-      part += x;
-    }
-    sum += static_cast<double>(nn::sum_of(part));
-  }
-  return sum;
-}
-
-double gumbel(uint64_t key, uint64_t index) { return -std::log(-std::log(uniform(random_bits(key, index)))); }
-
-GOLONG_INLINE void mix(Wide& x) {
-  x += 0x9e3779b97f4a7c15ull;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
-  x ^= x >> 31;
-}
-
-// For sixteen tokens from `first`: an upper bound of their noise, a few hundredths above it, without a logarithm. With
-// v = 1 - u the noise -log(-log u) is at most -log v; and log2 of a float is at least what its bits say when they are
-// read as a number, exponent and mantissa. (The bits of u are those of random_bits(): the tests compare them.)
-GOLONG_INLINE void noise_bound(uint64_t key, uint64_t first, Floats& bound) {
-  const Wide lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-  Wide bits = lane + static_cast<uint64_t>(first + 0x2545f4914f6cdd1dull);
-  mix(bits);
-  bits ^= key;
-  mix(bits);
-  Floats v = __builtin_convertvector(__builtin_convertvector((~bits) >> 40, Ints), Floats);  // 2^24 v, rounded down
-  Ints as_bits;
-  std::memcpy(&as_bits, &v, sizeof v);
-  bound = (24.0f + 127.0f - __builtin_convertvector(as_bits, Floats) * 0x1.0p-23f) * 0.693147182f;
-}
 
 // What the search for the highest score needs to know of a row.
 struct Search {
@@ -91,27 +28,99 @@ struct Best {
   double score;
 };
 
+double gumbel(uint64_t key, uint64_t index) { return -std::log(-std::log(uniform(random_bits(key, index)))); }
+
 double exact_score(const Search& search, int64_t token) {
   return search.logits[token] / search.temperature + gumbel(search.key, static_cast<uint64_t>(token));
 }
 
+namespace kernel {
+
+using nn::Floats;
+using nn::Ints;
+using nn::Words;
+
+template <int Lanes>
+GOLONG_INLINE void load_row(const float* logits, int64_t start, int64_t count, Floats<Lanes>& to) {
+  if (start + Lanes <= count) {
+    nn::load(logits + start, to);
+  } else {
+    nn::load_part<Lanes>(logits + start, count - start, kMinusInfinity, to);
+  }
+}
+
+template <int Lanes>
+GOLONG_INLINE float highest_logit(const float* logits, int64_t count) {
+  Floats<Lanes> top = Floats<Lanes>{} + kMinusInfinity, x;
+  for (int64_t i = 0; i < count; i += Lanes) {
+    load_row<Lanes>(logits, i, count, x);
+    top = x > top ? x : top;
+  }
+  return nn::highest_of<Lanes>(top);
+}
+
+// Parts are added up in double.
+template <int Lanes>
+GOLONG_INLINE double exp_sum(const float* logits, int64_t count, float highest, float scale) {
+  constexpr int64_t kPart = 1024;
+  double sum = 0;
+  for (int64_t start = 0; start < count; start += kPart) {
+    Floats<Lanes> part = {}, x;
+    for (int64_t i = start; i < std::min(start + kPart, count); i += Lanes) {
+      load_row<Lanes>(logits, i, count, x);
+      x = (x - highest) * scale;
+      nn::exp_in_place<Lanes>(x);
+      part += x;
+    }
+    sum += static_cast<double>(nn::sum_of<Lanes>(part));
+  }
+  return sum;
+}
+
+template <int Lanes>
+GOLONG_INLINE void mix(Words<Lanes>& x) {
+  x += 0x9e3779b97f4a7c15ull;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
+  x ^= x >> 31;
+}
+
+// For the tokens from `first`: an upper bound of their noise, a few hundredths above it, without a logarithm. With
+// v = 1 - u the noise -log(-log u) is at most -log v; and log2 of a float is at least what its bits say when they are
+// read as a number, exponent and mantissa. (The bits of u are those of random_bits(): the tests compare them.)
+template <int Lanes>
+GOLONG_INLINE void noise_bound(uint64_t key, uint64_t first, Floats<Lanes>& bound) {
+  Words<Lanes> bits;
+  nn::count_up<Lanes>(bits);
+  bits += static_cast<uint64_t>(first + 0x2545f4914f6cdd1dull);
+  mix<Lanes>(bits);
+  bits ^= key;
+  mix<Lanes>(bits);
+  // 2^24 v, rounded down
+  Floats<Lanes> v = __builtin_convertvector(__builtin_convertvector((~bits) >> 40, Ints<Lanes>), Floats<Lanes>);
+  Ints<Lanes> as_bits;
+  std::memcpy(&as_bits, &v, sizeof v);
+  bound = (24.0f + 127.0f - __builtin_convertvector(as_bits, Floats<Lanes>) * 0x1.0p-23f) * 0.693147182f;
+}
+
 // The exact score is computed for the few tokens whose bound reaches the best one so far.
-GOLONG_CLONES Best find_best(const Search& search, int64_t likeliest) {
+template <int Lanes>
+GOLONG_INLINE Best find_best(const Search& search, int64_t likeliest) {
   Best best{likeliest, exact_score(search, likeliest)};
   const float scale = static_cast<float>(1 / search.temperature);
   // Covers the rounding of bound and scaled logit.
   const double slack = 1e-3 + 1e-6 * (std::abs(search.logits[likeliest] / search.temperature) + 100);
-  for (int64_t start = 0; start < search.count; start += kLanes) {
-    Floats logit, bound;
-    load_row(search.logits, start, search.count, logit);
-    noise_bound(search.key, static_cast<uint64_t>(start), bound);
+  for (int64_t start = 0; start < search.count; start += Lanes) {
+    Floats<Lanes> logit, bound;
+    load_row<Lanes>(search.logits, start, search.count, logit);
+    noise_bound<Lanes>(search.key, static_cast<uint64_t>(start), bound);
     bound += logit * scale;
     const float needed = static_cast<float>(best.score - slack);
-    Ints reaches = (bound >= needed) & (logit >= search.lowest);
+    Ints<Lanes> reaches = (bound >= needed) & (logit >= search.lowest);
     int32_t any = 0;
-    for (int64_t i = 0; i < kLanes; ++i) any |= reaches[i];
+    for (int i = 0; i < Lanes; ++i) any |= reaches[i];
     if (any == 0) continue;
-    for (int64_t i = 0; i < kLanes && start + i < search.count; ++i) {
+    for (int i = 0; i < Lanes && start + i < search.count; ++i) {
       if (reaches[i] == 0) continue;
       double score = exact_score(search, start + i);
       if (score > best.score || (score == best.score && start + i < best.token)) best = {start + i, score};
@@ -119,6 +128,16 @@ GOLONG_CLONES Best find_best(const Search& search, int64_t likeliest) {
   }
   return best;
 }
+
+}  // namespace kernel
+
+GOLONG_VERSIONS(float, highest_logit, (const float* logits, int64_t count), (logits, count))
+
+// Sum of exp((logits - highest) * scale).
+GOLONG_VERSIONS(double, exp_sum, (const float* logits, int64_t count, float highest, float scale),
+                (logits, count, highest, scale))
+
+GOLONG_VERSIONS(Best, find_best, (const Search& search, int64_t likeliest), (search, likeliest))
 
 // The lowest logit that top-k and top-p leave; top-p counts what top-k left. Of equal logits all stay.
 float threshold(std::span<const float> logits, const CutOffs& cut_offs, float highest) {
@@ -155,7 +174,9 @@ TokenChoice choose_token(std::span<const float> logits, const CutOffs& cut_offs,
   const int64_t count = static_cast<int64_t>(logits.size());
   const float highest = highest_logit(logits.data(), count);
   int64_t best = std::find(logits.begin(), logits.end(), highest) - logits.begin();
-  const double normalizer = highest + std::log(exp_sum(logits.data(), count, highest, 1));
+  const double scale = cut_offs.temperature > 0 ? 1 / cut_offs.temperature : 1;
+  const double normalizer =
+      highest * scale + std::log(exp_sum(logits.data(), count, highest, static_cast<float>(scale)));
   // Not finite: the caller says so; there is no token to choose.
   if (!std::isfinite(normalizer) || best == count) return {0, std::numeric_limits<float>::quiet_NaN()};
   if (cut_offs.temperature > 0) {
@@ -163,7 +184,7 @@ TokenChoice choose_token(std::span<const float> logits, const CutOffs& cut_offs,
     float lowest = cut ? threshold(logits, cut_offs, highest) : kMinusInfinity;
     best = find_best({logits.data(), count, noise_key, cut_offs.temperature, lowest}, best).token;
   }
-  return {static_cast<int32_t>(best), static_cast<float>(logits[best] - normalizer)};
+  return {static_cast<int32_t>(best), static_cast<float>(logits[best] * scale - normalizer)};
 }
 
 }  // namespace golong

@@ -7,7 +7,7 @@ namespace golong {
 
 struct TokenChoice {
   int32_t token = 0;
-  float logprob = 0;  // natural, at temperature 1 over the whole vocabulary
+  float logprob = 0;  // natural, of softmax(logits / temperature) over the whole vocabulary; greedy: at temperature 1
 };
 
 struct CutOffs {

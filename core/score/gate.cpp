@@ -1,5 +1,7 @@
 #include "core/score/gate.h"
 
+#include <cstring>
+
 namespace golong {
 namespace {
 
@@ -22,8 +24,15 @@ std::string gate(std::string_view text) {
 }
 
 std::string_view answer_part(std::string_view text) {
-  size_t at = text.rfind(kClose);
-  return at == std::string_view::npos ? text : text.substr(at + kClose.size());
+  std::string_view head = text;
+  while (!head.empty()) {
+    const void* found = memrchr(head.data(), kClose.back(), head.size());  // fast, where rfind is not
+    if (!found) break;
+    head = head.substr(0, static_cast<size_t>(static_cast<const char*>(found) - head.data()) + 1);
+    if (head.ends_with(kClose)) return text.substr(head.size());
+    head.remove_suffix(1);
+  }
+  return text;
 }
 
 }  // namespace golong

@@ -51,6 +51,14 @@ void salvage(const std::string& line, ScoredRow& row, size_t& responses) {
 
 }  // namespace
 
+ScoreLine score_line(const RowFile& rows, size_t index) {
+  try {
+    return {rows.line(index), rows.where(index)};
+  } catch (const Error& error) {
+    return {"", rows.where(index), error.what()};
+  }
+}
+
 bool ScoredRow::all_scored() const {
   return std::all_of(scores.begin(), scores.end(),
                      [](const ScoredResponse& response) { return response.outcome == Outcome::scored; });
@@ -77,6 +85,10 @@ RowScorer::RowScorer(const Config& config, std::shared_ptr<const plugin::Registr
 
 RowScorer::Item RowScorer::read(const ScoreLine& line) const {
   Item item;
+  if (!line.unreadable.empty()) {
+    item.row.scores = {{Outcome::error, 0, line.unreadable}};
+    return item;
+  }
   size_t responses = 1;
   const std::string json = to_valid_utf8(line.json);
   salvage(json, item.row, responses);
@@ -98,23 +110,28 @@ RowScorer::Item RowScorer::read(const ScoreLine& line) const {
     item.row.task = prompt.task = route.task;
     item.row.reward = prompt.reward = route.reward;
     prompt.norm_key = route.norm_key;
+    prompt.gold = std::make_shared<const Gold>(gold_for(row, route));
   } catch (const Error& error) {
+    // The published code looks at the subtask last: the gate and an empty list of gold items come before it.
+    const bool no_items = row.data_source == "longbench_pro" && row.gold.has_items && row.gold.items.empty();
     for (const std::string& text : row.responses) {
-      const std::string stopped = config_.rewards.gate ? gate(text) : "";
+      std::string stopped = config_.rewards.gate ? gate(text) : "";
+      if (stopped.empty() && no_items) stopped = "the list of gold items (ground_truth.doc_ids) is empty";
       item.row.scores.push_back(stopped.empty()
                                     ? ScoredResponse{Outcome::unscorable, 0, line.where + ": " + error.what()}
                                     : ScoredResponse{Outcome::scored, 0, stopped});
     }
     return item;
   }
-  prompt.gold = std::make_shared<const Gold>(std::move(row.gold));
   for (std::string& text : row.responses) item.group.responses.emplace_back().text = std::move(text);
   return item;
 }
 
 std::vector<ScoredRow> RowScorer::score(std::span<const ScoreLine> lines) const {
   std::vector<Item> items(lines.size());
-  parallel_for(lines.size(), [&](size_t i) { items[i] = read(lines[i]); });
+  const auto threads = static_cast<size_t>(config_.rewards.threads);
+  parallel_for(
+      lines.size(), [&](size_t i) { items[i] = read(lines[i]); }, threads);
   std::vector<Group> groups;
   for (Item& item : items) {
     if (item.is_routed) groups.push_back(std::move(item.group));

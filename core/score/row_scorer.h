@@ -7,6 +7,7 @@
 
 #include "core/config/config.h"
 #include "core/data/row.h"
+#include "core/data/row_file.h"
 #include "core/score/scorer.h"
 
 namespace golong {
@@ -14,8 +15,12 @@ namespace golong {
 // One row of the input, as JSON.
 struct ScoreLine {
   std::string json;
-  std::string where;  // "rows.jsonl:17", for messages
+  std::string where;            // "rows.jsonl:17", for messages
+  std::string unreadable = {};  // why there is no JSON: the file is damaged there. "": there is
 };
+
+// Row `index` of a file; what cannot be read becomes `unreadable`.
+ScoreLine score_line(const RowFile& rows, size_t index);
 
 struct ScoredResponse {
   Outcome outcome = Outcome::error;
@@ -43,7 +48,8 @@ class RowScorer {
   RowScorer(const Config& config, std::shared_ptr<const plugin::Registry> registry);
 
   // Never throws for one row: a row that cannot be read is an error, one that cannot be routed is unscorable (except
-  // for responses that the gate stops, which score 0, since the published code looks at the gate first).
+  // for responses that the gate stops and for a longbench_pro row with an empty list of gold items, which score 0: the
+  // published code looks at these first).
   // Throws Error as Scorer::score does. May be called from several threads.
   std::vector<ScoredRow> score(std::span<const ScoreLine> lines) const;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -11,6 +12,8 @@
 #include "core/score/batch.h"
 #include "core/score/gate.h"
 #include "core/score/group_job.h"
+#include "core/score/isolated_job.h"
+#include "core/score/isolated_reward.h"
 #include "core/score/reward_instances.h"
 #include "core/score/watchdog.h"
 #include "core/text/utf8.h"
@@ -20,12 +23,19 @@ namespace {
 
 using std::chrono::nanoseconds;
 
-constexpr size_t most_lost_calls = 8;  // that hang at the same time, before the run stops
-
 // Time for a call to notice its deadline, before its thread is given up.
 nanoseconds grace_after(nanoseconds deadline) {
   return std::clamp<nanoseconds>(deadline, std::chrono::milliseconds(200), std::chrono::seconds(2));
 }
+
+// Where the responses of a reward are scored: in the scoring threads, or in worker processes.
+struct RewardPlace {
+  const plugin::Plugin* plugin = nullptr;
+  std::shared_ptr<RewardInstances> instances;
+  std::shared_ptr<IsolatedReward> isolated;
+};
+
+using StartJob = std::function<void(ThreadPool&)>;
 
 }  // namespace
 
@@ -34,7 +44,7 @@ struct Scorer::State {
   std::shared_ptr<const plugin::Registry> registry;
   ScoreContext context;
   std::mutex mutex;  // of `rewards`
-  std::map<std::string, std::shared_ptr<RewardInstances>> rewards;
+  std::map<std::string, RewardPlace> rewards;
   ThreadPool pool;  // last: its threads end first
 
   State(const Config& config, std::shared_ptr<const plugin::Registry> registry)
@@ -44,26 +54,32 @@ struct Scorer::State {
     context.watchdog = std::make_shared<Watchdog>();
   }
 
-  std::shared_ptr<RewardInstances> reward(const std::string& id) {
-    std::lock_guard lock(mutex);
-    std::shared_ptr<RewardInstances>& found = rewards[id];
-    if (!found) {
-      const plugin::Plugin& plugin = registry->find(plugin::Kind::reward, id);
-      found = std::make_shared<RewardInstances>(registry, plugin, reward_settings(config, plugin));
-    }
-    return found;
-  }
+  RewardPlace place(const std::string& id);
 
-  // Null where no response of the group reaches its reward. `to_score` receives those that do.
-  std::shared_ptr<GroupJob> job(Group& group, size_t index, const std::shared_ptr<Batch>& batch,
-                                std::vector<bool>& to_score);
+  // What starts the scoring of a group; null where no response reaches its reward. `to_score` receives those that do.
+  StartJob job(Group& group, size_t index, const std::shared_ptr<Batch>& batch, std::vector<bool>& to_score);
 
   // Until the batch has ended. Throws Error when too many calls hang.
   void wait(Batch& batch);
 };
 
-std::shared_ptr<GroupJob> Scorer::State::job(Group& group, size_t index, const std::shared_ptr<Batch>& batch,
-                                             std::vector<bool>& to_score) {
+RewardPlace Scorer::State::place(const std::string& id) {
+  std::lock_guard lock(mutex);
+  RewardPlace& found = rewards[id];
+  if (found.instances || found.isolated) return found;
+  found.plugin = &registry->find(plugin::Kind::reward, id);
+  const plugin::Settings settings = reward_settings(config, *found.plugin);
+  if (config.is_isolated(id)) {
+    const auto memory = static_cast<uint64_t>(std::min(config.rewards.isolate_memory_mb, int64_t{1} << 40)) << 20;
+    found.isolated = std::make_shared<IsolatedReward>(*found.plugin, settings, memory);
+  } else {
+    found.instances = std::make_shared<RewardInstances>(registry, *found.plugin, settings);
+  }
+  return found;
+}
+
+StartJob Scorer::State::job(Group& group, size_t index, const std::shared_ptr<Batch>& batch,
+                            std::vector<bool>& to_score) {
   std::vector<ScoreItem> items;
   for (size_t i = 0; i < group.responses.size(); ++i) {
     Response& response = group.responses[i];
@@ -79,8 +95,14 @@ std::shared_ptr<GroupJob> Scorer::State::job(Group& group, size_t index, const s
   if (items.empty()) return nullptr;
   const Prompt& prompt = group.prompt;
   if (!prompt.gold) fail("row ", prompt.uid, " has no gold answer to score with");
-  return std::make_shared<GroupJob>(context, batch, reward(prompt.reward), prompt.gold, prompt.uid, index,
-                                    std::move(items));
+  const RewardPlace reward = place(prompt.reward);
+  GroupWork work{batch, reward.plugin, prompt.gold, prompt.uid, index, std::move(items)};
+  if (reward.isolated) {
+    auto job = std::make_shared<IsolatedJob>(context, std::move(work), reward.isolated);
+    return [job](ThreadPool& pool) { IsolatedJob::start(job, pool); };
+  }
+  auto job = std::make_shared<GroupJob>(context, std::move(work), reward.instances);
+  return [job](ThreadPool& pool) { GroupJob::start(job, pool); };
 }
 
 void Scorer::State::wait(Batch& batch) {
@@ -90,13 +112,14 @@ void Scorer::State::wait(Batch& batch) {
   Clock::time_point look_again = next();
   while (!batch.wait(look_again)) {
     look_again = watchdog.check(pool, next());
-    if (watchdog.lost() < most_lost_calls) continue;
+    if (watchdog.lost() < static_cast<size_t>(config.rewards.max_hung_calls)) continue;
     batch.stop();
     watchdog.abandon(pool);  // nobody waits for them
     fail(watchdog.last_lost(), ": ", watchdog.lost(), " calls ignored their deadline of ",
          config.rewards.deadline_seconds,
-         " s and still hold their threads, this one last; the run stops. Mend the reward: in long loops it has to ask "
-         "whether its call was cancelled. Or raise rewards.deadline_seconds, or take the row out of the data");
+         " s and still hold their threads, this one last; the run stops (rewards.max_hung_calls). Set `isolate = true` "
+         "in the [rewards.ID] table of this reward: its calls then run in processes that can be killed. Or mend it: in "
+         "long loops a reward has to ask whether its call was cancelled");
   }
 }
 
@@ -108,14 +131,17 @@ Scorer::~Scorer() = default;
 void Scorer::score(std::vector<Group>& groups) const {
   auto batch = std::make_shared<Batch>(groups.size());
   std::vector<std::vector<bool>> to_score(groups.size());
-  std::vector<std::shared_ptr<GroupJob>> jobs;
+  std::vector<StartJob> jobs;
   for (size_t g = 0; g < groups.size(); ++g) {
     to_score[g].resize(groups[g].responses.size());
     batch->expect(g, groups[g].responses.size());
     if (auto job = state_->job(groups[g], g, batch, to_score[g])) jobs.push_back(std::move(job));
   }
   // Only now: where a reward is not known or cannot be made, nothing has begun.
-  for (auto& job : jobs) GroupJob::start(std::move(job), state_->pool);
+  for (StartJob& start : jobs) {
+    start(state_->pool);
+    start = nullptr;  // the pool owns the job alone
+  }
   state_->wait(*batch);
   const RewardsConfig& config = state_->config.rewards;
   for (size_t g = 0; g < groups.size(); ++g) {

@@ -27,8 +27,8 @@ class Scorer {
   ~Scorer();
 
   // Sets reward, outcome and detail of every response from its text and the prompt's gold. `prepare` runs once for each
-  // group (again after a hang, where the plugin is not thread-safe). Where rewards.gate is set, a response that does
-  // not pass the gate of paper C.1 is scored 0.
+  // group (again after a hang, where the plugin is not thread-safe or isolated). Where rewards.gate is set, a response
+  // that does not pass the gate of paper C.1 is scored 0.
   //
   // A plugin that misbehaves gives an outcome, and a detail that names plugin, row and response; nothing throws for one
   // response. A score that comes after rewards.deadline_seconds is a timeout. A call that ignores its deadline is given
@@ -37,7 +37,11 @@ class Scorer {
   // A timeout or error for which the config has a reward (rewards.timeout_reward, rewards.error_reward) gets this
   // reward and keeps its outcome; counts() tells.
   //
-  // Throws Error when a reward is not known or cannot be made, and when 8 calls hang at the same time.
+  // An isolated reward ([rewards.ID] isolate = true) runs in worker processes, one for each thread that needs one. A
+  // call that ignores its deadline or dies costs its worker and is a timeout or an error; the group goes on in another.
+  //
+  // Throws Error when a reward is not known or cannot be made, and when rewards.max_hung_calls calls hang at the same
+  // time.
   // May be called from several threads.
   void score(std::vector<Group>& groups) const;
 

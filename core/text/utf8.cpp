@@ -2,7 +2,9 @@
 
 #include <unicode/utf8.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 namespace golong {
 namespace {
@@ -23,12 +25,28 @@ void for_each_character(std::string_view text, const Visit& visit) {
 }  // namespace
 
 bool is_valid_utf8(std::string_view text) {
-  bool all = true;
-  for_each_character(text, [&](size_t, size_t, bool valid) { all = all && valid; });
-  return all;
+  const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
+  const auto size = static_cast<int64_t>(text.size());
+  for (int64_t i = 0; i < size;) {
+    uint64_t word = 0;
+    if (i + 8 <= size) {
+      std::memcpy(&word, bytes + i, sizeof word);
+      if ((word & 0x8080808080808080U) == 0) {  // eight characters of ASCII
+        i += 8;
+        continue;
+      }
+    }
+    for (const int64_t end = std::min(i + 8, size); i < end;) {
+      UChar32 point;
+      U8_NEXT(bytes, i, size, point);
+      if (point < 0) return false;
+    }
+  }
+  return true;
 }
 
 std::string to_valid_utf8(std::string_view text) {
+  if (is_valid_utf8(text)) return std::string(text);
   std::string out;
   out.reserve(text.size());
   for_each_character(text, [&](size_t start, size_t end, bool valid) {

@@ -31,7 +31,8 @@ struct EngineApi {
   // GRPO. Returns the last step that was done.
   int64_t (*train)(const Config&, std::shared_ptr<const plugin::Registry>, const TrainOptions&);
   // Supervised training on gold answers; writes a Hugging Face folder to `output`.
-  void (*sft)(const Config&, std::shared_ptr<const plugin::Registry>, const std::string& output, StopFlag*);
+  void (*sft)(const Config&, std::shared_ptr<const plugin::Registry>, const std::string& output,
+              const std::string& dtype, StopFlag*);
   // Measures the model of the config (or of its newest checkpoint) on data.eval; returns the JSON of summary "after".
   std::string (*evaluate)(const Config&, std::shared_ptr<const plugin::Registry>, const std::string& model, StopFlag*);
   // Writes a checkpoint as a Hugging Face folder.

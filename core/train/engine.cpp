@@ -11,7 +11,6 @@
 #include "core/base/file.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/eval/evaluate.h"
-#include "core/model/safetensors.h"
 #include "core/report/progress.h"
 #include "core/train/api.h"
 #include "core/train/grpo.h"
@@ -28,25 +27,30 @@ namespace json = boost::json;
 // Writes a checkpoint's weights with the model's config and tokenizer as a Hugging Face folder.
 void export_checkpoint(const Config& config, const std::string& checkpoint, const std::string& output) {
   Snapshot snapshot = read_checkpoint(checkpoint);
-  std::error_code error;
-  fs::create_directories(output, error);
-  if (error) fail("cannot make the folder ", output, ": ", error.message());
-  write_safetensors(fs::path(output) / "model.safetensors", snapshot.weights, {{"format", "pt"}});
-  for (const char* file :
-       {"config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json", "chat_template.jinja"}) {
-    fs::path source = fs::path(config.model.path) / file;
-    if (fs::exists(source)) fs::copy_file(source, fs::path(output) / file, fs::copy_options::overwrite_existing);
+  auto shape = snapshot.texts.find("config.json");
+  if (shape == snapshot.texts.end()) fail(checkpoint, ": the checkpoint has no file config.json");
+  if (!fs::exists(fs::path(config.model.path) / "tokenizer.json")) {
+    fail("model.path = \"", config.model.path,
+         "\" has no tokenizer.json, which belongs into the folder: run the command ",
+         "where the run was started, or set model.path");
   }
+  std::error_code unknown;  // a folder that is not there is not the same one
+  if (fs::equivalent(config.model.path, output, unknown)) {
+    fail("--output ", output, " is model.path itself, whose weights would be lost; choose another folder");
+  }
+  write_model_folder(output, snapshot.weights, shape->second, config.model.path);
 }
 
 // The folder to measure: the one that was named, else the weights of the run's newest checkpoint over model.path.
 std::string evaluate_model(const Config& config, std::shared_ptr<const plugin::Registry> registry,
                            const std::string& model, StopFlag* stop) {
   Workspace work = Workspace::open(config, std::move(registry));
+  std::string measured = config.model.path;
   fs::path checkpoints = fs::path(config.run.directory) / "checkpoints";
   if (model.empty() && fs::is_directory(checkpoints)) {
     if (std::optional<Snapshot> newest = CheckpointStore(checkpoints, config.checkpoint.keep).load_newest()) {
       load_weights(*work.model, *newest);
+      measured = checkpoints.string() + ", step " + std::to_string(newest->step);
     }
   }
   std::shared_ptr<const Dataset> rows = work.dataset(config, config.data.eval);
@@ -57,18 +61,22 @@ std::string evaluate_model(const Config& config, std::shared_ptr<const plugin::R
   Evaluation evaluation = evaluate(
       engine, scorer, *rows, *work.tokenizer, work.stop_ids, config, [stop] { return stop_asked(stop); },
       [&](size_t done, size_t) { progress.update(static_cast<int64_t>(done)); });
-  json::object after, errors, counts, parsed;
+  json::object after, errors, counts, parsed, not_scored;
   for (const auto& [task, score] : evaluation.tasks) {
     after[task] = score.mean;
     errors[task] = score.standard_error ? json::value(*score.standard_error) : json::value(nullptr);
     counts[task] = score.count;
-    parsed[task] = evaluation.parsed.at(task);
   }
-  return json::serialize(json::object{{"after", after},
+  for (const auto& [task, share] : evaluation.parsed) parsed[task] = share;
+  for (const auto& [task, share] : evaluation.not_scored) not_scored[task] = share;
+  return json::serialize(json::object{{"model", measured},
+                                      {"seed", config.eval.seed},
+                                      {"after", after},
                                       {"standard_error", errors},
                                       {"count", counts},
                                       {"parsed", parsed},
-                                      {"mean", evaluation.mean()}});
+                                      {"not_scored", not_scored},
+                                      {"mean", mean_over_tasks(evaluation.tasks)}});
 }
 
 void make_fresh_model(const std::string& config_json, const std::string& output, uint64_t seed) {

@@ -1,5 +1,8 @@
 #include "core/train/grpo.h"
 
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -69,23 +72,32 @@ class GrpoRun {
   Learner learner_;
   CheckpointStore checkpoints_;
   int64_t first_step_ = 0;   // steps that were done before
+  int64_t saved_ = 0;        // the newest checkpoint's step
   double save_seconds_ = 0;  // of the last checkpoint, reported with the next step
   bool callback_stopped_ = false;
   std::optional<RunFiles> files_;
   std::optional<Progress> progress_;
 };
 
+fs::path checkpoint_folder(const Config& config) { return fs::path(config.run.directory) / "checkpoints"; }
+
 // A folder with checkpoints belongs to a run; going over it by accident would lose it.
-fs::path checkpoint_folder(const Config& config, const TrainOptions& options) {
-  fs::path folder = fs::path(config.run.directory) / "checkpoints";
-  bool used = fs::exists(folder) && !fs::is_empty(folder);
-  if (used && !options.resume) {
+void check_folder(const Config& config) {
+  const fs::path folder = checkpoint_folder(config);
+  if (fs::exists(folder) && !fs::is_empty(folder)) {
     fail(config.run.directory,
          " holds the checkpoints of a run. Go on with --resume, choose another run.directory, or "
          "remove the folder");
   }
-  return folder;
 }
+
+// Logs into a file, too, while it lives.
+struct LogFile {
+  explicit LogFile(const fs::path& path) { log::open_file(path); }
+  ~LogFile() { log::close_file(); }
+  LogFile(const LogFile&) = delete;
+  LogFile& operator=(const LogFile&) = delete;
+};
 
 plugin::Settings settings_of(const Config& config) {
   auto found = config.normalizer_settings.find(config.train.normalizer);
@@ -103,9 +115,8 @@ GrpoRun::GrpoRun(const Config& config, std::shared_ptr<const plugin::Registry> r
                               config.rollout.batch_invariant}),
       scorer_(config, work_.registry),
       normalizer_(work_.registry->find(plugin::Kind::normalizer, config.train.normalizer), settings_of(config)),
-      learner_(*work_.model, config.train, config.rollout.max_response_tokens),
-      checkpoints_(checkpoint_folder(config, options), config.checkpoint.keep) {
-  log::open_file(fs::path(config.run.directory) / "log.txt");
+      learner_(*work_.model, config.train, config.rollout.max_response_tokens, config.rollout.temperature),
+      checkpoints_(checkpoint_folder(config), config.checkpoint.keep) {
   first_step_ = options.resume ? restore() : 0;
   const fs::path kept = fs::path(config.run.directory) / "config.toml";
   if (first_step_ > 0 && fs::exists(kept)) {
@@ -122,6 +133,46 @@ int64_t total_steps(const Config& config, size_t rows) {
   return std::max<int64_t>(1, config.train.epochs * static_cast<int64_t>(rows) / per_step);
 }
 
+// A generation batch without a single score says that scoring is broken, not that the rows are too hard.
+void check_scored(int64_t step, const std::vector<Group>& groups, const RewardsConfig& config) {
+  std::map<std::string, size_t> outcomes;
+  const Group* example = nullptr;
+  std::string detail;
+  for (const Group& group : groups) {
+    for (const Response& response : group.responses) {
+      if (counts(response, config)) return;
+      ++outcomes[name(response.outcome)];
+      if (example) continue;
+      example = &group;
+      detail = response.detail;
+    }
+  }
+  std::string counted;
+  for (const auto& [outcome, number] : outcomes) {
+    counted += (counted.empty() ? "" : ", ") + std::to_string(number) + " " + outcome;
+  }
+  fail("step ", step, ": none of the responses could be scored (", counted, "). The first, of row ",
+       example->prompt.uid, " by reward ", example->prompt.reward, ": ", detail,
+       ". rewards.timeout_reward and rewards.error_reward give such responses a reward");
+}
+
+// "the rewards of 24 responses are from 0 to 0.5": all alike, they say that the reward is to be looked at.
+std::string range_of_rewards(const std::vector<Group>& groups, const RewardsConfig& config) {
+  size_t count = 0;
+  double lowest = 0, highest = 0;
+  for (const Group& group : groups) {
+    for (const Response& response : group.responses) {
+      if (!counts(response, config)) continue;
+      lowest = count == 0 ? response.reward : std::min(lowest, response.reward);
+      highest = count == 0 ? response.reward : std::max(highest, response.reward);
+      ++count;
+    }
+  }
+  std::ostringstream text;
+  text << "the rewards of " << count << " responses are from " << lowest << " to " << highest;
+  return text.str();
+}
+
 // Prompts, responses, rewards, until the batch is full of groups whose rewards differ (paper E.2; surplus is dropped).
 std::vector<Group> GrpoRun::collect(int64_t step, Metrics& metrics) {
   const TrainConfig& train = config_.train;
@@ -135,7 +186,8 @@ std::vector<Group> GrpoRun::collect(int64_t step, Metrics& metrics) {
   for (int64_t round = 0; kept.size() < wanted; ++round) {
     if (round == train.max_generation_batches) {
       fail("step ", step, ": after ", round, " generation batches only ", kept.size(), " of ", wanted,
-           " groups have rewards that differ. Raise train.max_generation_batches or rollout.n, lower "
+           " groups have rewards that differ; ", range_of_rewards(all, config_.rewards),
+           ". Raise train.max_generation_batches or rollout.n, lower "
            "train.prompts_per_step, or take easier or harder rows; train.filter_groups = false trains on all groups");
     }
     int64_t draw = train.filter_groups ? train.generation_prompts : train.prompts_per_step;
@@ -149,6 +201,7 @@ std::vector<Group> GrpoRun::collect(int64_t step, Metrics& metrics) {
     generate += timer.lap();
     progress_->phase("score");
     scorer_.score(groups);
+    check_scored(step, groups, config_.rewards);
     score += timer.lap();
     for (Group& group : groups) {
       if (kept.size() < wanted && (!train.filter_groups || rewards_differ(group, config_.rewards)))
@@ -186,13 +239,14 @@ Metrics GrpoRun::step(int64_t step) {
   return metrics;
 }
 
-// The versions of everything whose behaviour a run depends on.
+// What the bits of a run depend on beside its config and data.
 std::string versions(const plugin::Registry& registry) {
   std::ostringstream text;
   text << "golong " << version << "\n";
   for (const plugin::Plugin& plugin : registry.plugins()) {
     text << plugin::name(plugin.kind) << " " << plugin.id << " " << plugin.descriptor->version << "\n";
   }
+  text << at::get_num_threads() << " threads, " << at::get_cpu_capability() << "\n";
   return text.str();
 }
 
@@ -204,11 +258,13 @@ void GrpoRun::save(int64_t step) {
   snapshot.optimizer = learner_.optimizer().state();
   snapshot.texts = {{"sampler.json", sampler_.save()},
                     {"normalizer.state", normalizer_.save()},
+                    {"normalizer.id", config_.train.normalizer},
                     {"optimizer_steps", std::to_string(learner_.optimizer().steps())},
                     {"run.toml", config_.to_toml()},
                     {"versions.txt", versions(*work_.registry)},
                     {"config.json", work_.model->shape().json}};
   checkpoints_.save(snapshot);
+  saved_ = step;
   save_seconds_ = timer.lap();
 }
 
@@ -228,10 +284,17 @@ int64_t GrpoRun::restore() {
   learner_.optimizer().load({snapshot->optimizer.begin(), snapshot->optimizer.end()},
                             std::stoll(text("optimizer_steps")));
   sampler_.load(text("sampler.json"));
-  normalizer_.load(text("normalizer.state"));
+  if (text("normalizer.id") == config_.train.normalizer) {
+    normalizer_.load(text("normalizer.state"));
+  } else {
+    log::warning("the run had normalizer ", text("normalizer.id"), ", whose state ", config_.train.normalizer,
+                 " does not take over");
+  }
   if (text("versions.txt") != versions(*work_.registry)) {
-    log::warning("golong or a plugin has another version than when the checkpoint of step ", snapshot->step,
-                 " was written (its versions.txt); what follows may differ from the run without a break");
+    log::warning(
+        "golong, a plugin, the number of threads or the kind of processor is another than when the checkpoint of "
+        "step ",
+        snapshot->step, " was written (its versions.txt); what follows may differ from the run without a break");
   }
   log::info("going on after step ", snapshot->step);
   return snapshot->step;
@@ -239,6 +302,7 @@ int64_t GrpoRun::restore() {
 
 // None when somebody asked to stop.
 std::optional<Evaluation> GrpoRun::measure() {
+  log::info("measuring on held-out rows");
   Progress progress("evaluate", static_cast<int64_t>(eval_rows_->size()), {.plain_every = 1 << 20});
   try {
     return evaluate(
@@ -251,19 +315,33 @@ std::optional<Evaluation> GrpoRun::measure() {
 }
 
 // One step, or none when somebody asked to stop while it generated, before its update. Its draws are given back then,
-// so that a resumed run does the step again from its beginning.
+// so that a resumed run does the step again from its beginning; likewise when it fails before its update, and the steps
+// before it are saved.
 std::optional<Metrics> GrpoRun::whole_step(int64_t step) {
   const std::string before = sampler_.save();
+  const int64_t updates = learner_.optimizer().steps();
   try {
     return this->step(step);
   } catch (const Stopped&) {
     sampler_.load(before);
     return {};
+  } catch (...) {
+    if (learner_.optimizer().steps() == updates && step - 1 > saved_) {
+      try {
+        sampler_.load(before);
+        save(step - 1);
+        log::warning("step ", step, " failed; the ", step - 1, " steps before it are saved");
+      } catch (const std::exception& error) {  // why the step failed says more
+        log::error("step ", step, " failed, and so did saving the steps before it: ", error.what());
+      }
+    }
+    throw;
   }
 }
 
 int64_t GrpoRun::run() {
   const int64_t steps = total_steps(config_, rows_->size());
+  learner_.expect(steps);
   files_.emplace(config_, options_.resume && first_step_ > 0 ? std::optional<int64_t>(first_step_) : std::nullopt);
   if (eval_rows_ && first_step_ == 0) {
     std::optional<Evaluation> before = measure();
@@ -271,7 +349,7 @@ int64_t GrpoRun::run() {
     files_->before(*before);
   }
   progress_.emplace("train", steps, ProgressOptions{.first = first_step_});
-  int64_t done = first_step_, saved = first_step_;
+  int64_t done = saved_ = first_step_;
   while (done < steps && !stopping()) {
     std::optional<Metrics> metrics = whole_step(done + 1);
     if (!metrics) break;
@@ -283,12 +361,12 @@ int64_t GrpoRun::run() {
     }
     // Metrics first: a resumed run cuts off what is newer than its checkpoint.
     files_->step(done, *metrics);
-    if (config_.checkpoint.every > 0 && done % config_.checkpoint.every == 0) save(saved = done);
+    if (config_.checkpoint.every > 0 && done % config_.checkpoint.every == 0) save(done);
     progress_->update(done, metrics->at("reward/mean"), metrics->at("rollout/tokens_per_second"));
     if (options_.on_step && !options_.on_step({done, *metrics})) callback_stopped_ = true;
   }
   progress_.reset();
-  if (done > saved) save(done);
+  if (done > saved_) save(done);
   if (eval_rows_ && done == steps && !stopping()) {
     if (std::optional<Evaluation> after = measure()) files_->after(*after);
   }
@@ -299,7 +377,14 @@ int64_t GrpoRun::run() {
 }  // namespace
 
 int64_t run_grpo(const Config& config, std::shared_ptr<const plugin::Registry> registry, const TrainOptions& options) {
-  return GrpoRun(config, std::move(registry), options).run();
+  if (!options.resume) check_folder(config);  // before anything is written into it
+  const LogFile log(fs::path(config.run.directory) / "log.txt");
+  try {
+    return GrpoRun(config, std::move(registry), options).run();
+  } catch (const std::exception& error) {
+    log::write_to_file(log::Level::error, error.what());
+    throw;
+  }
 }
 
 }  // namespace golong

@@ -20,28 +20,46 @@ struct Learner::Sums {
   double clipped_high = 0, clipped_low = 0, clipped_dual = 0, corrected = 0;
   double gradient_norm = 0, packed_tokens = 0, repeated_tokens = 0;
   int64_t steps = 0, skipped = 0;
+
+  void add(const Sums& more) {
+    loss += more.loss;
+    entropy += more.entropy;
+    tokens += more.tokens;
+    difference += more.difference;
+    rollout_kl += more.rollout_kl;
+    policy_kl += more.policy_kl;
+    clipped_high += more.clipped_high;
+    clipped_low += more.clipped_low;
+    clipped_dual += more.clipped_dual;
+    corrected += more.corrected;
+    gradient_norm += more.gradient_norm;
+    packed_tokens += more.packed_tokens;
+    repeated_tokens += more.repeated_tokens;
+    steps += more.steps;
+  }
 };
 
-Learner::Learner(Model& model, const TrainConfig& config, int64_t max_response_tokens)
+Learner::Learner(Model& model, const TrainConfig& config, int64_t max_response_tokens, double temperature)
     : model_(model),
       config_(config),
       max_response_tokens_(max_response_tokens),
-      optimizer_(model.parameters(), {config.beta1, config.beta2, config.adam_epsilon, config.weight_decay}) {}
+      temperature_(temperature),
+      optimizer_(model.parameters(), {config.beta1, config.beta2, config.adam_epsilon, config.weight_decay}),
+      schedule_{config.learning_rate, config.min_learning_rate, config.warmup_steps, 0, config.learning_rate_decay} {}
 
-double Learner::learning_rate() const {
-  double done = static_cast<double>(optimizer_.steps() + 1);
-  double warmup = static_cast<double>(config_.warmup_steps);
-  return config_.learning_rate * (warmup > 0 ? std::min(1.0, done / warmup) : 1.0);
+void Learner::expect(int64_t updates) {
+  int64_t mini_batches = config_.mini_batch_prompts > 0 ? config_.prompts_per_step / config_.mini_batch_prompts : 1;
+  schedule_.steps = updates * config_.updates_per_batch * mini_batches;
+}
+
+// The policy's log-probabilities of the response tokens of a micro-batch.
+nn::TokenLogprobs Learner::forward(const Packed& packed) const {
+  GroupAttention attention(packed.layouts);
+  at::Tensor hidden = model_.hidden(packed.token_ids, packed.positions, attention);
+  return nn::token_logprobs(hidden.index_select(0, packed.rows), model_.head(), packed.targets, temperature_);
 }
 
 namespace {
-
-// The policy's log-probabilities of the response tokens of a micro-batch.
-nn::TokenLogprobs forward(const Model& model, const Packed& packed) {
-  GroupAttention attention(packed.layouts);
-  at::Tensor hidden = model.hidden(packed.token_ids, packed.positions, attention);
-  return nn::token_logprobs(hidden.index_select(0, packed.rows), model.head(), packed.targets);
-}
 
 at::Tensor floats(const std::vector<float>& values, at::Device device) {
   return at::tensor(values, at::kFloat).to(device);
@@ -59,7 +77,7 @@ std::map<const Group*, std::vector<float>> Learner::old_logprobs(const std::vect
   std::map<const Group*, std::vector<float>> old;
   c10::NoGradGuard no_grad;
   for (const auto& part : split(groups, config_.micro_batch_tokens)) {
-    at::Tensor logprobs = forward(model_, pack(part, model_.device())).logprobs.to(at::kCPU).contiguous();
+    at::Tensor logprobs = forward(pack(part, model_.device())).logprobs.to(at::kCPU).contiguous();
     const float* next = logprobs.const_data_ptr<float>();
     for (const Group* group : part) {
       size_t tokens = 0;
@@ -92,7 +110,9 @@ Metrics Learner::update(const std::vector<Group>& groups, const std::vector<std:
       mini_batch({order.begin() + start, order.begin() + end}, by_group, old, sums);
     }
   }
-  double tokens = std::max(sums.tokens, 1.0), steps = static_cast<double>(std::max<int64_t>(sums.steps, 1));
+  Metrics always{{"train/learning_rate", rate}, {"train/skipped_steps", static_cast<double>(sums.skipped)}};
+  if (sums.steps == 0) return always;  // nothing finite to report
+  double tokens = sums.tokens, steps = static_cast<double>(sums.steps);
   Metrics metrics{{"train/loss", sums.loss / steps},
                   {"train/grad_norm", sums.gradient_norm / steps},
                   {"train/entropy", sums.entropy / tokens},
@@ -102,15 +122,14 @@ Metrics Learner::update(const std::vector<Group>& groups, const std::vector<std:
                   {"train/policy_kl", sums.policy_kl / tokens},
                   {"train/rollout_kl", sums.rollout_kl / tokens},
                   {"train/rollout_logprob_difference", sums.difference / tokens},
-                  {"train/learning_rate", rate},
-                  {"train/skipped_steps", static_cast<double>(sums.skipped)},
                   {"train/shared_token_share", 1 - sums.packed_tokens / std::max(sums.repeated_tokens, 1.0)}};
+  metrics.merge(always);
   if (config_.rollout_correction.mode != "none") metrics["train/corrected_fraction"] = sums.corrected / tokens;
   return metrics;
 }
 
 void Learner::mini_batch(const std::vector<const Group*>& groups, const Advantages& advantages,
-                         const std::map<const Group*, std::vector<float>>& old, Sums& sums) {
+                         const std::map<const Group*, std::vector<float>>& old, Sums& all) {
   LossScale scale{parse_reduction(config_.reduction), 0, 0, max_response_tokens_};
   for (const Group* group : groups) {
     for (const Response& response : group->responses) {
@@ -119,7 +138,7 @@ void Learner::mini_batch(const std::vector<const Group*>& groups, const Advantag
     }
   }
   optimizer_.zero_grad();
-  double loss = 0;
+  Sums sums;
   for (const auto& part : split(groups, config_.micro_batch_tokens)) {
     Packed packed = pack(part, model_.device());
     std::vector<float> advantage, rollout, before;
@@ -133,7 +152,7 @@ void Learner::mini_batch(const std::vector<const Group*>& groups, const Advantag
       if (!old.empty()) before.insert(before.end(), old.at(group).begin(), old.at(group).end());
     }
     sums.packed_tokens += static_cast<double>(packed.token_ids.size(0));
-    nn::TokenLogprobs policy = forward(model_, packed);
+    nn::TokenLogprobs policy = forward(packed);
     LossInput input{policy.logprobs,
                     old.empty() ? policy.logprobs.detach() : floats(before, model_.device()),
                     floats(rollout, model_.device()),
@@ -143,7 +162,7 @@ void Learner::mini_batch(const std::vector<const Group*>& groups, const Advantag
     LossOutput output = policy_loss(input, scale, config_);
     output.loss.backward();
     optimizer_.accumulate();
-    loss += output.loss.item<double>();
+    sums.loss += output.loss.item<double>();
     sums.entropy += policy.entropy.sum().item<double>();
     at::Tensor moved = input.rollout_logprobs - input.old_logprobs;
     sums.difference += moved.abs().sum().item<double>();
@@ -156,23 +175,22 @@ void Learner::mini_batch(const std::vector<const Group*>& groups, const Advantag
     sums.tokens += static_cast<double>(packed.targets.size(0));
   }
   double norm = optimizer_.gradient_norm();
-  if (!std::isfinite(loss) || !std::isfinite(norm)) {
-    ++sums.skipped;
-    log::warning("an update was left out: loss ", loss, ", gradient norm ", norm);
+  if (!std::isfinite(sums.loss) || !std::isfinite(norm)) {
+    ++all.skipped;
+    log::warning("an update was left out: loss ", sums.loss, ", gradient norm ", norm);
     if (++failures_in_a_row_ >= 3) {
       fail(
           "three updates in a row had a loss or a gradient that is not finite; lower train.learning_rate, or look at "
-          "the "
-          "rewards and advantages in samples.jsonl");
+          "the rewards and advantages in samples.jsonl");
     }
     return;
   }
   failures_in_a_row_ = 0;
   double clip = config_.clip_grad_norm > 0 && norm > config_.clip_grad_norm ? config_.clip_grad_norm / norm : 1.0;
   optimizer_.step(learning_rate(), clip);
-  sums.loss += loss;
-  sums.gradient_norm += norm;
-  ++sums.steps;
+  sums.gradient_norm = norm;
+  sums.steps = 1;
+  all.add(sums);
 }
 
 }  // namespace golong

@@ -12,6 +12,21 @@ namespace golong {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+// " 0.368 ± 0.041", 14 columns wide.
+std::string with_error(const TaskScore& score) {
+  char text[64];
+  if (score.standard_error) {
+    std::snprintf(text, sizeof text, "%6.3f ± %.3f", score.mean, *score.standard_error);
+  } else {
+    std::snprintf(text, sizeof text, "%6.3f%8s", score.mean, "");  // one row has no standard error
+  }
+  return text;
+}
+
+}  // namespace
+
 RunFiles::RunFiles(const Config& config, std::optional<int64_t> resumed_step)
     : directory_(config.run.directory),
       config_(config.report),
@@ -65,19 +80,27 @@ void RunFiles::after(const Evaluation& evaluation) {
   summary_.after = evaluation.tasks;
   write_summary(directory_ / "summary.json", summary_);
   if (summary_.before.empty()) return;
-  std::printf("\n%-24s %7s %16s %16s %8s\n", "held-out rows", "rows", "before", "after", "change");
-  double before_sum = 0, after_sum = 0;
-  for (const auto& [task, after] : summary_.after) {
-    const TaskScore& before = summary_.before[task];
-    std::printf("%-24s %7lld %8.3f ± %.3f %8.3f ± %.3f %+8.3f\n", task.c_str(), static_cast<long long>(after.count),
-                before.mean, before.standard_error.value_or(NAN), after.mean, after.standard_error.value_or(NAN),
-                after.mean - before.mean);
-    before_sum += before.mean;
-    after_sum += after.mean;
+  std::printf("\n%-24s %7s  %14s  %14s %8s\n", "held-out rows", "rows", "before", "after", "change");
+  TaskScores shown_before, shown_after;  // of the tasks that both have
+  for (const auto& [task, share] : evaluation.not_scored) {
+    auto before = summary_.before.find(task), after = summary_.after.find(task);
+    if (before == summary_.before.end() || after == summary_.after.end()) {
+      std::printf("%-24s %7s  could not be scored\n", task.c_str(), "");
+      continue;
+    }
+    shown_before.insert(*before);
+    shown_after.insert(*after);
+    std::printf("%-24s %7lld  %s  %s %+8.3f", task.c_str(), static_cast<long long>(after->second.count),
+                with_error(before->second).c_str(), with_error(after->second).c_str(),
+                after->second.mean - before->second.mean);
+    if (share > 0) std::printf("  (%.1f %% of the responses not scored)", 100 * share);
+    std::printf("\n");
   }
-  double tasks = static_cast<double>(std::max<size_t>(summary_.after.size(), 1));
-  std::printf("%-24s %7s %8.3f %17.3f %15s%+.3f\n\n", "mean over tasks", "", before_sum / tasks, after_sum / tasks, "",
-              (after_sum - before_sum) / tasks);
+  double before = mean_over_tasks(shown_before), after = mean_over_tasks(shown_after);
+  std::printf("%-24s %7s  %6.3f%8s  %6.3f%8s %+8.3f\n", "mean over tasks", "", before, "", after, "", after - before);
+  double parsed = 0;
+  for (const auto& [task, share] : evaluation.parsed) parsed += share / static_cast<double>(evaluation.parsed.size());
+  std::printf("%.1f %% of the answers after training can be read (exactly one </think>)\n\n", 100 * parsed);
   std::fflush(stdout);
 }
 

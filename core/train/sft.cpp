@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <numbers>
 #include <sstream>
 
 #include "core/base/error.h"
@@ -16,6 +15,7 @@
 #include "core/report/progress.h"
 #include "core/train/optimizer.h"
 #include "core/train/packing.h"
+#include "core/train/schedule.h"
 #include "core/train/workspace.h"
 
 namespace golong {
@@ -57,19 +57,11 @@ class Sft {
   Sft(const Config& config, Workspace& w)
       : config_(config),
         w_(w),
-        optimizer_(w.model->parameters(), {config.sft.beta1, config.sft.beta2, 1e-8, config.sft.weight_decay}) {}
+        optimizer_(w.model->parameters(), {config.sft.beta1, config.sft.beta2, 1e-8, config.sft.weight_decay}),
+        schedule_{config.sft.learning_rate, config.sft.min_learning_rate, config.sft.warmup_steps, config.sft.steps,
+                  "cosine"} {}
 
-  // Linear warm-up, then half a cosine down to the smallest rate.
-  double learning_rate(int64_t step) const {
-    const SftConfig& c = config_.sft;
-    if (step < c.warmup_steps) {
-      return c.learning_rate * static_cast<double>(step + 1) / static_cast<double>(c.warmup_steps);
-    }
-    double done = static_cast<double>(step - c.warmup_steps) /
-                  static_cast<double>(std::max<int64_t>(c.steps - c.warmup_steps, 1));
-    double cosine = 0.5 * (1 + std::cos(std::numbers::pi * std::min(done, 1.0)));
-    return c.min_learning_rate + (c.learning_rate - c.min_learning_rate) * cosine;
-  }
+  double learning_rate(int64_t step) const { return schedule_.at(step); }
 
   // One update; returns the mean loss of the response tokens.
   double step(const std::vector<Group>& groups, int64_t number) {
@@ -125,6 +117,7 @@ class Sft {
   const Config& config_;
   Workspace& w_;
   AdamW optimizer_;
+  Schedule schedule_;
 };
 
 std::vector<Group> held_out(const Config& config, const Workspace& w) {
@@ -142,14 +135,16 @@ std::vector<Group> held_out(const Config& config, const Workspace& w) {
 }  // namespace
 
 void run_sft(const Config& config, std::shared_ptr<const plugin::Registry> registry, const std::string& output,
-             StopFlag* stop) {
+             const std::string& dtype, StopFlag* stop) {
   if (config.data.train.empty()) fail("data.train names no file");
   Workspace w = Workspace::open(config, std::move(registry), config.sft.seed);
   std::shared_ptr<const Dataset> rows = w.dataset(config, config.data.train);
   std::vector<Group> eval_groups = held_out(config, w);
   Sampler sampler(rows, static_cast<uint64_t>(config.sft.seed), config.data.shuffle, config.data.task_weights);
   Sft sft(config, w);
-  auto save = [&] { save_model(*w.model, output, at::kBFloat16, config.model.path); };
+  auto save = [&] {
+    save_model(*w.model, output, parse_dtype(dtype.empty() ? config.model.dtype : dtype), config.model.path);
+  };
   auto report = [&](int64_t step) {
     if (eval_groups.empty()) return;
     std::ostringstream line;

@@ -10,8 +10,9 @@
 namespace golong {
 
 // Trains config.model on config.data.train and writes a Hugging Face folder to `output`, first at each evaluation (so
-// that a run that is cut off leaves something), then at the end. Reports the held-out loss on config.data.eval.
+// that a run that is cut off leaves something), then at the end, in `dtype` ("": model.dtype). Reports the held-out
+// loss on config.data.eval.
 void run_sft(const Config& config, std::shared_ptr<const plugin::Registry> registry, const std::string& output,
-             StopFlag* stop);
+             const std::string& dtype, StopFlag* stop);
 
 }  // namespace golong

@@ -85,11 +85,15 @@ Workspace Workspace::open(const Config& config, std::shared_ptr<const plugin::Re
 }
 
 std::shared_ptr<const Dataset> Workspace::dataset(const Config& config, const std::vector<std::string>& files) const {
-  auto dataset = std::make_shared<Dataset>(files, config, prompts, *tokenizer);
+  Config limited = config;
+  // One position is for the first token of the response.
+  limited.data.max_prompt_tokens = std::min(config.data.max_prompt_tokens, model->shape().max_positions - 1);
+  auto dataset = std::make_shared<Dataset>(files, limited, prompts, *tokenizer);
   std::string names;
   for (const std::string& file : files) names += (names.empty() ? "" : ", ") + file;
   log::info(names, ": ", dataset->size(), " rows, ", dataset->dropped(), " dropped as longer than ",
-            config.data.max_prompt_tokens, " tokens");
+            limited.data.max_prompt_tokens, " tokens",
+            limited.data.max_prompt_tokens < config.data.max_prompt_tokens ? ", which is all that the model has" : "");
   return dataset;
 }
 

@@ -1,36 +1,85 @@
 #include "plugins/common/answer_lines.h"
 
+#include <cstring>
+#include <utility>
+
 #include "plugins/common/unicode.h"
 
 namespace golong::plugins {
 
 std::string_view answer_area(std::string_view text) {
-  for (std::string_view marker : {std::string_view("[Answer]"), std::string_view("[答案]")}) {
-    if (size_t at = text.rfind(marker); at != text.npos) {
-      text = text.substr(at + marker.size());
-      break;
+  constexpr std::string_view english = "[Answer]", chinese = "[答案]";
+  std::string_view area = text;
+  bool marked = false;
+  // From the end: each "]" may close a marker. A marker in English stands above any in Chinese.
+  for (std::string_view head = text; !head.empty();) {
+    const void* found = memrchr(head.data(), ']', head.size());
+    if (found == nullptr) break;
+    const auto end = static_cast<size_t>(static_cast<const char*>(found) - head.data()) + 1;
+    head = head.substr(0, end);
+    if (head.ends_with(english)) return strip(text.substr(end));
+    if (!marked && head.ends_with(chinese)) {
+      area = text.substr(end);
+      marked = true;
     }
+    head.remove_suffix(1);
   }
-  return strip(text);
+  return strip(area);
 }
 
-std::string normalize_item(std::string_view item) { return collapse(lower(item)); }
-
-std::vector<std::string> normalize_items(const std::vector<std::string_view>& items) {
-  std::vector<std::string> out;
-  out.reserve(items.size());
-  for (std::string_view item : items) out.push_back(normalize_item(item));
+std::string normalize_item(std::string_view item) {
+  std::string out = lower(item);
+  out.resize(collapse(out.data(), out.size()));
   return out;
 }
 
-std::vector<std::string> predicted_items(std::string_view text, std::string_view answer, Mode mode) {
-  std::string area = lower(answer_area(mode == Mode::strict ? answer : text));
-  std::vector<std::string> items;
-  for (std::string_view line : split(area, '\n')) {
-    std::string item = collapse(line);
-    if (mode == Mode::released || !item.empty()) items.push_back(std::move(item));
+Items normalize_items(const ItemList& items) {
+  auto text = std::make_unique<std::string>();
+  std::vector<size_t> ends;
+  ends.reserve(items.size());
+  size_t size = 0;
+  for (std::string_view item : items) size += item.size();
+  text->reserve(size);
+  for (std::string_view item : items) {
+    const size_t start = text->size();
+    append_lower(*text, item);
+    text->resize(start + collapse(text->data() + start, text->size() - start));
+    ends.push_back(text->size());
   }
-  return items;
+  ItemList list;
+  list.reserve(items.size());
+  size_t start = 0;
+  for (size_t end : ends) {
+    list.push_back(std::string_view(*text).substr(start, end - start));
+    start = end;
+  }
+  return {std::move(text), std::move(list)};
+}
+
+Items predicted_items(std::string_view text, std::string_view answer, Mode mode) {
+  auto lowered = std::make_unique<std::string>(lower(answer_area(mode == Mode::strict ? answer : text)));
+  ItemList list;
+  list.reserve(16);
+  char* const end = lowered->data() + lowered->size();
+  for (char* line = lowered->data(); line <= end;) {
+    char* const found = static_cast<char*>(std::memchr(line, '\n', static_cast<size_t>(end - line)));
+    char* const line_end = found ? found : end;
+    const std::string_view item(line, collapse(line, static_cast<size_t>(line_end - line)));
+    if (mode == Mode::released || !item.empty()) list.push_back(item);
+    line = line_end + 1;
+  }
+  return {std::move(lowered), std::move(list)};
+}
+
+std::optional<std::string> first_predicted_item(std::string_view text, std::string_view answer, Mode mode) {
+  std::string_view rest = answer_area(mode == Mode::strict ? answer : text);
+  while (true) {
+    const size_t end = rest.find('\n');
+    std::string item = normalize_item(rest.substr(0, end));
+    if (mode == Mode::released || !item.empty()) return item;
+    if (end == rest.npos) return std::nullopt;
+    rest.remove_prefix(end + 1);
+  }
 }
 
 }  // namespace golong::plugins

@@ -1,10 +1,12 @@
 // How LongBench-Pro answers are read (paper C.2): the part after the answer marker, one item per line, lower-cased and
 // with whitespace collapsed. Shared by accuracy, f1, sub_em, ndcg and pairwise.
 #pragma once
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "plugins/common/item_index.h"
 #include "plugins/common/mode.h"
 
 namespace golong::plugins {
@@ -14,10 +16,20 @@ std::string_view answer_area(std::string_view text);
 
 // One item of the gold list: lower, strip, collapse.
 std::string normalize_item(std::string_view item);
-std::vector<std::string> normalize_items(const std::vector<std::string_view>& items);
+
+// Items, normalised, and the text that they stand in.
+struct Items {
+  std::unique_ptr<const std::string> text;
+  ItemList list;
+};
+
+Items normalize_items(const ItemList& items);
 
 // The predicted items. released: of everything that was generated, and blank lines are items (never empty: "" gives one
 // empty item). strict: of what stands after the last </think>, and blank lines are none (may be empty).
-std::vector<std::string> predicted_items(std::string_view text, std::string_view answer, Mode mode);
+Items predicted_items(std::string_view text, std::string_view answer, Mode mode);
+
+// The first of them alone.
+std::optional<std::string> first_predicted_item(std::string_view text, std::string_view answer, Mode mode);
 
 }  // namespace golong::plugins

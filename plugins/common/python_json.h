@@ -49,6 +49,7 @@ JsonValue parse_json(std::string_view text);
 
 // str(value) and repr(value).
 std::string python_str(const JsonValue& value);
+void append_python_str(std::string& out, const JsonValue& value);
 std::string python_repr(const JsonValue& value);
 
 // repr of a float: the shortest digits that read back, with an exponent below 1e-4 and from 1e16.

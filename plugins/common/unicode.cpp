@@ -1,8 +1,11 @@
 #include "plugins/common/unicode.h"
 
 #include <unicode/ucasemap.h>
+#include <unicode/uchar.h>
 #include <unicode/utf8.h>
 
+#include <algorithm>
+#include <cstring>
 #include <limits>
 #include <memory>
 #include <stdexcept>
@@ -87,35 +90,148 @@ std::string_view last_code_points(std::string_view s, size_t count) {
   return s.substr(start);
 }
 
-std::string lower(std::string_view s) {
-  bool ascii = true;
-  for (char c : s) ascii &= static_cast<unsigned char>(c) < 0x80;
-  std::string out;
-  if (ascii) {
-    out.assign(s);
-    for (char& c : out) {
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+namespace {
+
+// Sixteen bytes at a time; comparisons give 0 or 0xFF a byte.
+constexpr size_t kBytes = 16;
+typedef unsigned char Bytes __attribute__((vector_size(kBytes)));
+
+Bytes load(const char* s) {
+  Bytes bytes;
+  std::memcpy(&bytes, s, sizeof bytes);
+  return bytes;
+}
+
+bool any(const Bytes& bytes) {
+  uint64_t halves[2];
+  std::memcpy(halves, &bytes, sizeof bytes);
+  return (halves[0] | halves[1]) != 0;
+}
+
+// Calls visit(at, bytes) for each sixteen bytes of s, and once for what is left over, filled up with `fill`.
+template <class Visit>
+void for_each_bytes(const char* s, size_t size, char fill, const Visit& visit) {
+  size_t at = 0;
+  for (; at + kBytes <= size; at += kBytes) visit(at, load(s + at));
+  if (at == size) return;
+  char rest[kBytes];
+  std::memset(rest, fill, sizeof rest);
+  std::memcpy(rest, s + at, size - at);
+  visit(at, load(rest));
+}
+
+// Calls visit(at) for the bytes of s that `wanted` marks.
+template <class Wanted, class Visit>
+void for_each_byte(const char* s, size_t size, const Wanted& wanted, const Visit& visit) {
+  for_each_bytes(s, size, 'x', [&](size_t at, const Bytes& bytes) {
+    const Bytes marks = wanted(bytes);
+    if (!any(marks)) return;
+    for (size_t i = 0; i < kBytes; ++i) {
+      if (marks[i] != 0) visit(at + i);
     }
-    return out;
-  }
+  });
+}
+
+// Lower-cases the ASCII letters of s. True where all of it is ASCII.
+bool lower_ascii(char* s, size_t size) {
+  Bytes all{};
+  for_each_bytes(s, size, ' ', [&](size_t at, Bytes bytes) {
+    all |= bytes;
+    bytes |= static_cast<Bytes>((bytes >= 'A') & (bytes <= 'Z')) & (Bytes{} + 0x20);
+    std::memcpy(s + at, &bytes, std::min(kBytes, size - at));
+  });
+  return !any(all & (Bytes{} + 0x80));
+}
+
+void append_lower_by_icu(std::string& out, std::string_view s) {
   if (s.size() > static_cast<size_t>(std::numeric_limits<int32_t>::max() / 4)) {
     throw std::length_error("text of " + std::to_string(s.size()) + " bytes; at most 512 MB can be lower-cased");
   }
   UErrorCode status = U_ZERO_ERROR;
   // The root locale: no Turkish or Lithuanian rules, as in Python.
-  std::unique_ptr<UCaseMap, decltype(&ucasemap_close)> map(ucasemap_open("", 0, &status), &ucasemap_close);
-  if (U_FAILURE(status)) throw std::runtime_error(std::string("ICU: ") + u_errorName(status));
-  out.resize(s.size() + s.size() / 2 + 16);
+  static const std::unique_ptr<UCaseMap, decltype(&ucasemap_close)> map(ucasemap_open("", 0, &status), &ucasemap_close);
+  if (!map) throw std::runtime_error("ICU has no case mapping");
+  const size_t before = out.size();
+  out.resize(before + s.size() + s.size() / 2 + 16);
   auto size = static_cast<int32_t>(s.size());
-  int32_t written =
-      ucasemap_utf8ToLower(map.get(), out.data(), static_cast<int32_t>(out.size()), s.data(), size, &status);
+  auto room = [&] { return static_cast<int32_t>(out.size() - before); };
+  int32_t written = ucasemap_utf8ToLower(map.get(), out.data() + before, room(), s.data(), size, &status);
   if (status == U_BUFFER_OVERFLOW_ERROR) {
     status = U_ZERO_ERROR;
-    out.resize(static_cast<size_t>(written));
-    written = ucasemap_utf8ToLower(map.get(), out.data(), written, s.data(), size, &status);
+    out.resize(before + static_cast<size_t>(written));
+    written = ucasemap_utf8ToLower(map.get(), out.data() + before, room(), s.data(), size, &status);
   }
   if (U_FAILURE(status)) throw std::runtime_error(std::string("ICU: ") + u_errorName(status));
-  out.resize(static_cast<size_t>(written));
+  out.resize(before + static_cast<size_t>(written));
+}
+
+// First bytes of characters beyond ASCII that may be capital letters: none of U+0080 to U+00BF, U+0800 to U+0FFF,
+// U+3000 to U+9FFF and U+B000 to U+EFFF is.
+Bytes may_begin_capital(const Bytes& b) {
+  return static_cast<Bytes>(((b >= 0xC3) & (b <= 0xDF)) | (b == 0xE1) | (b == 0xE2) | (b == 0xEA) | (b >= 0xEF));
+}
+
+// Of these, the frequent ones that are none: general punctuation, and U+F000 to U+FFFF but for the full-width letters.
+bool is_caseless(std::string_view s) {
+  const auto first = static_cast<unsigned char>(s[0]);
+  if (s.size() < 3) return false;
+  if (first == 0xE2) return static_cast<unsigned char>(s[1]) <= 0x83;
+  return first == 0xEF && (static_cast<unsigned char>(s[1]) != 0xBC || static_cast<unsigned char>(s[2]) < 0xA1);
+}
+
+// Lower-cases what is no ASCII in s in its place. False where it depends on the characters around (the sigma), or takes
+// another number of bytes.
+bool lower_others(char* s, size_t size) {
+  bool done = true;
+  for_each_byte(s, size, may_begin_capital, [&](size_t start) {
+    size_t at = start;
+    const std::string_view text(s, size);
+    if (is_caseless(text.substr(start))) return;
+    const char32_t c = next_code_point(text, at);
+    constexpr char32_t sigma = 0x3A3, dotted_i = 0x130;
+    const auto small = static_cast<char32_t>(u_tolower(static_cast<UChar32>(c)));
+    if (small == c) return;
+    std::string bytes;
+    append_utf8(bytes, small);
+    if (c == sigma || c == dotted_i || bytes.size() != at - start) {
+      done = false;
+    } else {
+      std::copy(bytes.begin(), bytes.end(), s + start);
+    }
+  });
+  return done;
+}
+
+bool append_lower_in_place(std::string& out, std::string_view s) {
+  const size_t before = out.size();
+  out += s;
+  if (lower_ascii(out.data() + before, s.size()) || lower_others(out.data() + before, s.size())) return true;
+  out.resize(before);
+  return false;
+}
+
+}  // namespace
+
+void append_lower(std::string& out, std::string_view s) {
+  if (append_lower_in_place(out, s)) return;
+  // No mapping looks beyond a space: ICU has to see only the words that need it, found in one of some hundred bytes.
+  constexpr size_t few = 256;
+  const auto append_parts = [&out](std::string_view text, size_t size, const auto& append_other) {
+    while (!text.empty()) {
+      const size_t end = text.size() <= size ? text.npos : text.find(' ', size);
+      const std::string_view part = text.substr(0, end == text.npos ? end : end + 1);
+      if (!append_lower_in_place(out, part)) append_other(part);
+      text.remove_prefix(part.size());
+    }
+  };
+  append_parts(s, few, [&](std::string_view part) {
+    append_parts(part, 0, [&](std::string_view word) { append_lower_by_icu(out, word); });
+  });
+}
+
+std::string lower(std::string_view s) {
+  std::string out;
+  append_lower(out, s);
   return out;
 }
 
@@ -143,8 +259,18 @@ std::string_view strip(std::string_view s) { return strip_right(strip_left(s)); 
 
 std::vector<std::string_view> split_whitespace(std::string_view s) {
   std::vector<std::string_view> pieces;
+  append_words(s, pieces);
+  return pieces;
+}
+
+void append_words(std::string_view s, std::vector<std::string_view>& pieces) {
   size_t start = 0;
   for (size_t at = 0; at < s.size();) {
+    const auto byte = static_cast<unsigned char>(s[at]);
+    if (byte > ' ' && byte < 0x80) {  // most of a text
+      ++at;
+      continue;
+    }
     size_t after = at;
     if (is_space(next_code_point(s, after))) {
       if (at > start) pieces.push_back(s.substr(start, at - start));
@@ -153,7 +279,6 @@ std::vector<std::string_view> split_whitespace(std::string_view s) {
     at = after;
   }
   if (start < s.size()) pieces.push_back(s.substr(start));
-  return pieces;
 }
 
 std::vector<std::string_view> split(std::string_view s, char separator) {
@@ -165,13 +290,70 @@ std::vector<std::string_view> split(std::string_view s, char separator) {
   return pieces;
 }
 
-std::string collapse(std::string_view s) {
-  std::string out;
-  out.reserve(s.size());
-  for (std::string_view word : split_whitespace(s)) {
-    if (!out.empty()) out += ' ';
-    out += word;
+namespace {
+
+// First bytes of the whitespace beyond ASCII.
+Bytes may_begin_space(const Bytes& b) {
+  return static_cast<Bytes>((b == 0xC2) | (b == 0xE1) | (b == 0xE2) | (b == 0xE3));
+}
+bool may_begin_space(unsigned char b) { return b == 0xC2 || (b >= 0xE1 && b <= 0xE3); }
+
+// Do sixteen bytes from `at` hold no whitespace but single spaces? REQUIRES: one more byte follows.
+bool has_single_spaces(std::string_view s, size_t at) {
+  const Bytes bytes = load(s.data() + at), next = load(s.data() + at + 1);
+  if (any(static_cast<Bytes>(((bytes == ' ') & (next == ' ')) | (bytes < ' ')))) return false;
+  const Bytes wide = may_begin_space(bytes);
+  if (!any(wide)) return true;
+  for (size_t i = 0; i < kBytes; ++i) {
+    size_t start = at + i;
+    if (wide[i] != 0 && is_space(next_code_point(s, start))) return false;
   }
+  return true;
+}
+
+}  // namespace
+
+size_t collapse(char* s, size_t size) {
+  const std::string_view text(s, size);  // what lies before `at` has been read
+  size_t at = 0, end = 0;
+  bool gap = false;
+  const auto close_gap = [&] {
+    if (gap) s[end++] = ' ';
+    gap = false;
+  };
+  while (at < size) {
+    if (at + kBytes < size && s[at] != ' ' && has_single_spaces(text, at)) {
+      close_gap();
+      const Bytes bytes = load(s + at);
+      std::memcpy(s + end, &bytes, kBytes);
+      at += kBytes;
+      end += kBytes;
+      if (s[end - 1] == ' ') {
+        --end;
+        gap = true;
+      }
+      continue;
+    }
+    for (const size_t stop = std::min(at + kBytes, size); at < stop;) {
+      const auto byte = static_cast<unsigned char>(s[at]);
+      size_t after = at + 1;
+      bool is_gap = byte == ' ';
+      if (byte < ' ' || may_begin_space(byte)) is_gap = is_space(next_code_point(text, after = at));
+      if (is_gap) {
+        gap = end > 0;
+        at = after;
+      } else {
+        close_gap();
+        s[end++] = s[at++];
+      }
+    }
+  }
+  return end;
+}
+
+std::string collapse(std::string_view s) {
+  std::string out(s);
+  out.resize(collapse(out.data(), out.size()));
   return out;
 }
 

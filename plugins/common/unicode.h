@@ -28,6 +28,8 @@ std::string_view last_code_points(std::string_view s, size_t count);
 
 // str.lower: full Unicode mapping, with the final sigma, independent of the locale.
 std::string lower(std::string_view s);
+// out += lower(s).
+void append_lower(std::string& out, std::string_view s);
 
 // str.strip(), str.lstrip(), str.rstrip().
 std::string_view strip(std::string_view s);
@@ -36,12 +38,16 @@ std::string_view strip_right(std::string_view s);
 
 // str.split(): runs of whitespace separate, empty pieces do not occur.
 std::vector<std::string_view> split_whitespace(std::string_view s);
+// The same pieces behind those that `pieces` has.
+void append_words(std::string_view s, std::vector<std::string_view>& pieces);
 
 // str.split(separator) for one byte: empty pieces are kept, "" gives one empty piece.
 std::vector<std::string_view> split(std::string_view s, char separator);
 
 // " ".join(s.split()).
 std::string collapse(std::string_view s);
+// The same within the memory of s, which becomes shorter where it changes; returns the new length.
+size_t collapse(char* s, size_t size);
 
 // s.replace(from, to). REQUIRES: `from` is not empty.
 std::string replace_all(std::string_view s, std::string_view from, std::string_view to);

@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 class Golong:
     def __init__(self, program):
         self.program = str(program)
+        self.bad_plugins = Path(program).parent.parent / "tests" / "bad"  # libraries that break the rules
 
     def __call__(self, *arguments, cwd=None, env=None, timeout=120):
         """Runs the program to its end; returns status, stdout and stderr."""

@@ -141,7 +141,7 @@ def test_files_are_checked_before_anything_is_loaded(golong, tmp_path):
     assert fails(golong("train", "x.toml", cwd=tmp_path), 1, "x.toml:2:8: model.path: there is no folder gone")
     (tmp_path / "x.toml").write_text("[model]\npath = '.'\n[data]\ntrain = ['gone.jsonl']\n")
     assert fails(golong("sft", "x.toml", "--output", "out", cwd=tmp_path), 1, "x.toml:4:9: data.train: there is no file gone.jsonl")
-    assert fails(golong("eval", "x.toml", cwd=tmp_path), 1, "data.eval: expected at least one JSONL file")
+    assert fails(golong("eval", "x.toml", cwd=tmp_path), 1, "data.eval: expected at least one file of rows")
 
 
 def test_training_on_several_ranks_is_refused(golong, tmp_path):

@@ -58,7 +58,11 @@ def test_a_broken_library_in_the_path_is_named(golong, tmp_path):
 def test_list_as_json_has_every_plugin(golong):
     plugins = json.loads(golong("plugin", "list", "--json").stdout)
     kinds = [plugin["kind"] for plugin in plugins]
-    assert (kinds.count("task"), kinds.count("reward"), kinds.count("normalizer")) == (9, 9, 4)
+    assert (kinds.count("task"), kinds.count("reward"), kinds.count("normalizer")) == (9, 11, 4)
+    rewards = {plugin["id"]: plugin["library"] for plugin in plugins if plugin["kind"] == "reward"}
+    metrics = {"em", "accuracy", "f1", "math_verify", "iou", "sub_em", "ndcg", "pairwise", "rouge_l"}
+    assert set(rewards) == metrics | {"retrieval_calculate", "model_judge"}
+    assert rewards["retrieval_calculate"] == rewards["model_judge"] == rewards["math_verify"]
     tmn = next(plugin for plugin in plugins if plugin["id"] == "tmn_reweight")
     assert {p["name"]: p["default"] for p in tmn["parameters"]} == {"alpha": 0.8, "gamma": 1.0, "epsilon": 1e-6}
     assert all(os.path.exists(plugin["library"]) for plugin in plugins)

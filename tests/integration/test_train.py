@@ -87,7 +87,7 @@ def start(golong, config, run, *arguments):
 def kill_after_step(process, step):
     """Kills while the step after `step` goes on."""
     for line in process.stderr:
-        if f"{step}/" in line:
+        if line.startswith(f"train {step}/"):
             break
     process.kill()
 
@@ -132,7 +132,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(golong, config, tmp_path):
     run = tmp_path / "run"
     process = start(golong, config, run, "--set", "train.steps=100000")
     for line in process.stderr:
-        if "2/" in line:
+        if line.startswith("train 2/"):
             break
     process.send_signal(signal.SIGINT)
     rest = process.stderr.read()
@@ -141,6 +141,33 @@ def test_ctrl_c_saves_and_says_how_to_go_on(golong, config, tmp_path):
     done = max(metrics_of(run))
     assert max((run / "checkpoints").glob("step-*")).name == f"step-{done:08}"
     process.stderr.close()
+
+
+def test_a_reward_that_dies_and_hangs_in_the_middle_of_a_step(golong, config, tmp_path):
+    """Isolated, it costs outcomes, which are counted, and the run goes on."""
+    config.write_text(config.read_text() + f"""
+[plugins]
+path = ["{golong.bad_plugins}/bad_isolated.so"]
+[tasks.summarization]
+reward = "bad_fickle"
+[rewards.bad_fickle]
+isolate = true
+""")
+    run = tmp_path / "run"
+    result = golong("train", config, "--set", f"run.directory={run}", "--set", "train.steps=3", "--set",
+                    "rewards.deadline_seconds=0.2")
+    assert result.returncode == 0, result.stderr
+    steps = metrics_of(run)
+    assert sorted(steps) == [1, 2, 3]
+    counts = {outcome: sum(step.get(f"outcome/summarization/{outcome}", 0) for step in steps.values())
+              for outcome in ("scored", "timeout", "error", "unscorable")}
+    assert counts["scored"] > 0 and counts["timeout"] > 0 and counts["error"] > 0 and counts["unscorable"] == 0
+    for step in steps.values():
+        outcomes = [step.get(f"outcome/summarization/{outcome}", 0) for outcome in counts]
+        assert step["outcome/not_scored"] == pytest.approx(1 - outcomes[0] / sum(outcomes))
+        assert sum(outcomes) % 3 == 0  # whole groups
+    shown = golong("config", "show", config)
+    assert "[rewards.bad_fickle]\nisolate = true\n" in shown.stdout
 
 
 def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(golong, config, tmp_path):
@@ -181,8 +208,12 @@ def test_export_eval_and_logprobs_of_a_trained_model(golong, config, model, tmp_
     measure = (*place, "--set", f'data.eval=["{rows}"]', "--set", "eval.max_response_tokens=8")
     newest = golong("eval", config, *measure)
     named = golong("eval", config, *measure, "--model", exported)
-    assert newest.returncode == 0 and newest.stdout == named.stdout, newest.stderr + named.stderr
-    after = json.loads(newest.stdout)
+    assert newest.returncode == 0 and named.returncode == 0, newest.stderr + named.stderr
+    after, of_export = json.loads(newest.stdout), json.loads(named.stdout)
+    assert after.pop("model") == f"{run}/checkpoints, step 2" and of_export.pop("model") == str(exported)
+    assert after == of_export
+    result = golong("export", config, "--checkpoint", run / "checkpoints" / "step-00000002", "--output", model)
+    assert result.returncode == 1 and "is model.path itself" in result.stderr
     assert after["count"] == {"summarization": 12} and 0 < after["after"]["summarization"] < 1
 
     tokens = tmp_path / "tokens.jsonl"

@@ -224,7 +224,9 @@ TEST(Normalizers, WhatIsNotScoredCountsForNothing) {
     std::vector<double> expected = compute(id, without), advantages = compute(id, all);
     for (size_t k = 0; k < kept.size(); ++k) EXPECT_EQ(advantages[kept[k]], expected[k]) << id;
     for (size_t i = 0; i < all.rewards.size(); ++i) {
-      if (i % 5 == 3) EXPECT_EQ(advantages[i], 0) << id;
+      if (i % 5 == 3) {
+        EXPECT_EQ(advantages[i], 0) << id;
+      }
     }
   }
 }

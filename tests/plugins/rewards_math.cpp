@@ -1,10 +1,13 @@
 // Answers that mean the same and answers that do not; released scores were made with Math-Verify 0.8.0.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/plugins/rewards_support.h"
 
 namespace golong::rewards_test {
 namespace {
+
+using testing::HasSubstr;
 
 double math(const std::string& gold, const std::string& answer, const std::string& rules = "released") {
   return score({"math_longcot_math_verify", "math_verify", label(gold), "</think>" + answer}, rules);
@@ -53,11 +56,17 @@ TEST(MathVerify, Released) {
       {R"(\{1,2\})", R"(\boxed{2,1})", 1},
       {"[1,2)", R"(\boxed{[1,2]})", 0},
       {R"(\pm 2)", R"(\boxed{-2, 2})", 1},
+      {R"(\frac{-13}{4})", R"(\boxed{-13/4, -3.25})", 1},
+      {"2", R"(\boxed{2, 2.5})", 0},
+      {R"(x\le 24)", R"(\boxed{2x\le 48})", 0},
+      {R"(\begin{pmatrix}0&-1\\2&3\end{pmatrix})", R"(\boxed{2\begin{pmatrix}0&-1/2\\1&3/2\end{pmatrix}})", 1},
       {R"((1,2)\cup(2,3))", R"(\boxed{(1,3)})", 0},
       // assignments
       {"5", R"(\boxed{x = 5})", 1},
       {"x=5", R"(\boxed{5})", 1},
       {"x=5", R"(\boxed{y=5})", 0},
+      {"5", R"($\boxed{x = 5}$\%)", 1},  // an equation is no percentage: the box alone is read
+      {"x<3", R"($\boxed{x < 3}$\%)", 1},
       // words
       {"decrease", R"(\boxed{\text{decrease}})", 1},
       {"decrease", R"(\boxed{increase})", 0},
@@ -104,6 +113,13 @@ TEST(MathVerify, StrictReadsMore) {
   for (const Case& c : cases) EXPECT_EQ(math(c.gold, c.answer, "strict"), c.score) << c.gold << " against " << c.answer;
 }
 
+// A float is read with 15 digits before it is rounded to six decimals, half to even.
+TEST(MathVerify, TiesOfFloatsAreTiesOfTheirDigits) {
+  EXPECT_EQ(math("412.2589251", R"(\boxed{412.25892550})"), 0);  // 412.258926, though the double is below the tie
+  EXPECT_EQ(math("412.2589261", R"(\boxed{412.25892550})"), 1);
+  EXPECT_EQ(math("0.1234561", R"(\boxed{0.1234565})"), 1);
+}
+
 TEST(MathVerify, TheLast500CharactersAreReleasedOnly) {
   std::string late = R"(\boxed{12} )" + std::string(600, 'z');
   EXPECT_EQ(math("12", late), 0);
@@ -118,15 +134,68 @@ TEST(MathVerify, TheThoughtCountsInReleasedOnly) {
 
 TEST(MathVerify, RetrievalNeedsDocumentsAndAnswer) {
   boost::json::value gold = {{"doc_ids", {"<|doc_1|>", "<|doc_22|>"}}, {"golden_label", "5"}, {"summary", ""}};
-  auto ask = [&](const std::string& ids, const std::string& rest) {
-    return score({"retrieval_calculate", "retrieval_calculate", gold,
-                  "</think><relevant_doc_ids>" + ids + "</relevant_doc_ids>" + rest});
+  auto ask = [&](const std::string& ids, const std::string& rest, const std::string& mode = "retrieval_calculate") {
+    return score(
+        {"retrieval_calculate", mode, gold, "</think><relevant_doc_ids>" + ids + "</relevant_doc_ids>" + rest});
   };
   const std::string right = R"(<continue_reasoning>so \boxed{5}</continue_reasoning>)";
   EXPECT_EQ(ask("<|doc_22|><|doc_1|>", right), 1);
   EXPECT_EQ(ask("<|doc_22|>", right), 0);
+  EXPECT_EQ(ask("<|doc_22|>", right, "math_verify"), 0);      // the source decides, whatever the reward_mode
+  EXPECT_EQ(ask("<|doc_22|><|doc_1|><|doc_３|>", right), 0);  // any digit names a document
   EXPECT_EQ(ask("<|doc_22|><|doc_1|>", R"(so \boxed{5})"), 0);
   EXPECT_EQ(ask("<|doc_22|><|doc_1|>", R"(<continue_reasoning>so \boxed{6}</continue_reasoning>)"), 0);
+  const std::string spaces(600, ' ');  // are stripped before the last 500 characters are looked at
+  EXPECT_EQ(ask("<|doc_22|><|doc_1|>", "<continue_reasoning>\\boxed{5}" + spaces + "</continue_reasoning>"), 1);
+  gold = {{"doc_ids", boost::json::array()}, {"golden_label", "5"}, {"summary", ""}};
+  EXPECT_EQ(ask("", right), 0);  // no document is never the right one
+  gold = "5";
+  EXPECT_EQ(ask("<|doc_1|>", right), -1);
+}
+
+// What the published code can say of rows for a judge model without one.
+class ModelJudge : public testing::Test {
+ protected:
+  static ScoredResponse judge(const std::string& mode, const boost::json::value& gold, const std::string& answer,
+                              const std::string& rules = "released") {
+    Question q{"retrieval_model_judge", mode, gold, "so</think>" + answer};
+    q.reference = "the 42nd";
+    return result(q, rules);
+  }
+  static double value(const boost::json::value& gold, const std::string& answer,
+                      const std::string& rules = "released") {
+    return judge("math_verify", gold, answer, rules).score;
+  }
+};
+
+TEST_F(ModelJudge, TheReferenceWordForWordIsRight) {
+  for (const char* mode : {"model_judge", "model_judge_with_question", "model_compare", "math_verify"}) {
+    EXPECT_EQ(judge(mode, "x", "the 42nd").score, 1) << mode;
+  }
+  const ScoredResponse other = judge("model_judge", "x", "The 42nd");
+  EXPECT_EQ(other.outcome, Outcome::unscorable);
+  EXPECT_THAT(other.detail, HasSubstr("only a judge model could tell"));
+  EXPECT_EQ(judge("model_judge", "x", "\nthe 42nd").outcome, Outcome::unscorable);
+  EXPECT_EQ(judge("model_judge", "x", "\nthe 42nd", "strict").score, 1);
+}
+
+TEST_F(ModelJudge, NumbersHaveAValue) {
+  EXPECT_EQ(value("42", R"(\boxed{42.0})"), 1);
+  EXPECT_EQ(value("42", R"(\boxed{41})"), 0);
+  EXPECT_EQ(value({"1", 42}, R"(\boxed{42.0})"), 1);  // any of a list
+  EXPECT_EQ(value(label("42"), R"(\boxed{42})"), 0);  // of a struct the published code takes the names of its members
+  EXPECT_EQ(value(label("42"), R"(\boxed{42})", "strict"), 1);
+  EXPECT_EQ(judge("math_verify", nullptr, "1").outcome, Outcome::unscorable);
+}
+
+TEST_F(ModelJudge, WhereThePublishedCodeRaisesThereIsNoScore) {
+  EXPECT_THAT(judge("NDCG", "x", "the 42nd").detail, HasSubstr("expected math_verify, model_judge"));
+  Question q{"model_verify", "model_judge", label("42"), "</think>42"};
+  EXPECT_EQ(result(q).outcome, Outcome::unscorable);
+  EXPECT_THAT(result(q).detail, HasSubstr("no extra_info.ground_truth"));
+  EXPECT_EQ(score(q, "strict"), 1);  // the label serves
+  q.response = "no thought ends";
+  EXPECT_EQ(score(q), 0);  // the gate comes first
 }
 
 TEST(MathVerify, MonstersAreBounded) {

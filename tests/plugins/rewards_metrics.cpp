@@ -31,6 +31,26 @@ TEST(PythonText, LowerIsPythons) {
   EXPECT_EQ(lower("İ"), "i̇");                  // two code points
   EXPECT_EQ(lower("ẞÀÉ"), "ßàé");
   EXPECT_EQ(lower("ABC I"), "abc i");
+  EXPECT_EQ(lower("@AZ[`az{ 中文，ABC “Quoted” ÜBER Ⅷ Ａ Ж 가"), "@az[`az{ 中文，abc “quoted” über ⅷ ａ ж 가");
+  EXPECT_EQ(lower("Long enough for words, then \u212A"), "long enough for words, then k");  // three bytes become one
+  EXPECT_EQ(lower("\u023A Long enough for words"), "\u2C65 long enough for words");         // two become three
+  EXPECT_EQ(lower("Long enough for words, ΑΣ 中文 ΑΣΑ"), "long enough for words, ας 中文 ασα");
+}
+
+// Blocks of sixteen bytes: what counts may stand anywhere in one, or across two.
+TEST(PythonText, EveryPlaceInABlock) {
+  using plugins::lower;
+  const std::pair<const char*, const char*> gaps[] = {{"  ", " "},           {"\t", " "},  {"\xC2\xA0", " "},
+                                                      {"\xE3\x80\x80", " "}, {"、", "、"}, {" ", " "}};
+  const std::pair<const char*, const char*> letters[] = {
+      {"Z", "z"}, {"É", "é"}, {"Ａ", "ａ"}, {"\u2160", "\u2170"}, {"中", "中"}, {"\xE3\xC3\x89", "\xE3\xC3\xA9"}};
+  for (size_t size = 1; size < 40; ++size) {
+    const std::string before(size, 'x');
+    for (const char* after : {"y", "yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"}) {
+      for (auto [gap, becomes] : gaps) EXPECT_EQ(plugins::collapse(before + gap + after), before + becomes + after);
+      for (auto [letter, small] : letters) EXPECT_EQ(lower(before + letter + after), before + small + after);
+    }
+  }
 }
 
 TEST(PythonText, WhitespaceIsPythons) {
@@ -42,6 +62,10 @@ TEST(PythonText, WhitespaceIsPythons) {
             "a");  // a zero-width space is none
   EXPECT_EQ(strip(" \t\n"), "");
   EXPECT_EQ(plugins::collapse(" a\xE2\x80\xA9\x0B b\r\n"), "a b");
+  EXPECT_EQ(plugins::collapse("abcdefgh\ti 中文\u3000x"), "abcdefgh i 中文 x");
+  EXPECT_EQ(plugins::collapse("one two three. 四、五"), "one two three. 四、五");
+  EXPECT_EQ(plugins::collapse(" a"), "a");
+  EXPECT_EQ(plugins::collapse("a "), "a");
   EXPECT_EQ(plugins::last_code_points("aé中😀", 2), "中😀");
   EXPECT_EQ(plugins::last_code_points("ab", 500), "ab");
   EXPECT_EQ(plugins::length(std::string("a\0\xff", 3)), 3u);
@@ -124,6 +148,14 @@ TEST(Accuracy, ChoiceLetter) {
   EXPECT_EQ(choose("E", "The correct answer is (E)"), 0);
 }
 
+// The source alone decides that a letter is asked for, and a subtask without items scores 0 whatever its label.
+TEST(Accuracy, TheSourceTellsLettersFromItems) {
+  boost::json::value letter = {{"doc_ids", {"x"}}, {"golden_label", "A"}, {"summary", ""}};
+  EXPECT_EQ(score({"selection", "Accuracy", letter, "</think>The correct answer is (A)"}), 1);
+  EXPECT_EQ(score({"longbench_pro", "T3.1 Multi-Doc Integration QA", label("A"), "</think>The correct answer is (A)"}),
+            0);
+}
+
 TEST(Em, SurroundingWhitespaceOnly) {
   auto em = [](const std::string& gold, const std::string& answer) {
     return score({"EM", "EM", label(gold), "yes</think>" + answer});
@@ -170,6 +202,17 @@ TEST(Iou, MultisetsOfRows) {
   EXPECT_DOUBLE_EQ(table(gold, R"(</think><answer>[1]</answer>)"), 0);
   EXPECT_DOUBLE_EQ(table(R"({"data": [[1, 2]]})", R"x(</think><answer>{"data": ["(1, 2)", "['1', '2']"]})x"), 0);
   EXPECT_DOUBLE_EQ(table(R"({"data": "ab"})", R"(</think><answer>{"data": ["b", "a"]})"), 1);
+}
+
+TEST(Iou, TheLastMemberOfANameCounts) {
+  const std::string gold = R"({"data": [["a"]], "data": [["b"], "c"]})";
+  auto answer = [&](const std::string& json) { return table(gold, "</think><answer>" + json); };
+  EXPECT_EQ(answer(R"({"data": [["b"], "c"]})"), 1);
+  EXPECT_EQ(answer(R"({"data": [["x"]], "data": [["b"]]})"), 0.5);
+  EXPECT_EQ(answer(R"({"data": 1, "data": [["b"]]})"), 0.5);
+  EXPECT_EQ(answer(R"({"data": [["b"]], "data": 1})"), 0);
+  EXPECT_EQ(answer(R"({"data": [["c"], "b"]})"), 0) << "a list of one cell is no single value";
+  EXPECT_EQ(answer(R"({"data": [["b"], "c"]} and more)"), 0);
 }
 
 TEST(Iou, OnlyTheAnswerCountsInStrict) {

@@ -29,6 +29,7 @@ struct Question {
   std::string reward_mode;
   boost::json::value gold;
   std::string response;
+  std::string reference;  // extra_info.ground_truth, where it is not empty
 };
 
 inline boost::json::value items(std::vector<std::string> list, const std::string& language = "English") {
@@ -47,6 +48,7 @@ inline ScoredResponse result(const Question& q, const std::string& mode = "relea
                             {"reward_model", {{"ground_truth", q.gold}}},
                             {"extra_info", {{"reward_mode", q.reward_mode}}},
                             {"response", q.response}};
+  if (!q.reference.empty()) row.at("extra_info").as_object()["ground_truth"] = q.reference;
   std::vector<ScoreLine> lines{{boost::json::serialize(row), "test"}};
   return (mode == "strict" ? strict : released).score(lines)[0].scores[0];
 }

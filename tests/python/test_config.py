@@ -123,3 +123,12 @@ def test_files_are_named(tmp_path):
     file.write_text("[train]\nlearning_rat = 1\n")
     with pytest.raises(golong.Error, match=r"bad\.toml:2:1: unknown key train\.learning_rat; did you mean"):
         golong.load_config(file)
+
+
+def test_overrides_are_a_list_of_texts():
+    with pytest.raises(TypeError, match='give a list'):
+        golong.Config("train.steps=3")
+    with pytest.raises(golong.Error, match="^unknown key train.setps; did you mean train.steps"):
+        golong.Config(["train.setps=3"])
+    with pytest.raises(golong.Error, match="^expected KEY=VALUE"):
+        golong.Config(["train.steps"])

@@ -1,5 +1,8 @@
 """golong.score: rows in, results out."""
+import os
+import signal
 import threading
+from pathlib import Path
 
 import golong
 import pytest
@@ -105,3 +108,27 @@ def test_nothing_to_score():
 def test_a_config_that_names_no_plugin_is_refused():
     with pytest.raises(golong.Error, match="did you mean"):
         golong.Scorer(golong.Config(["train.normalizer=gpro"]))
+
+
+def workers():
+    """The processes of isolated rewards that this one started."""
+    pids = [int(pid) for task in Path("/proc/self/task").glob("*/children") for pid in task.read_text().split()]
+    return [pid for pid in pids if Path(f"/proc/{pid}/comm").read_text().strip() == "golong-worker"]
+
+
+def test_an_isolated_reward_scores_in_processes_of_its_own():
+    rows = [row([END + "42", END + f"{i}"], id=i) for i in range(20)]
+    here = golong.Scorer().score(rows)
+    assert not workers()
+    scorer = golong.Scorer(golong.Config(["rewards.em.isolate=true"]))
+    assert scorer.score(rows) == here
+    started = workers()
+    assert started
+    for pid in started:
+        os.kill(pid, signal.SIGKILL)
+        while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+            os.sched_yield()
+    assert scorer.score(rows) == here  # others take their places
+    assert workers() and not set(workers()) & set(started)
+    del scorer
+    assert not workers()

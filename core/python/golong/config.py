@@ -9,9 +9,15 @@ from golong import _golong
 from golong._golong import Error
 
 
+def _texts(overrides: list[str] | tuple[str, ...]) -> list[str]:
+    if isinstance(overrides, str):
+        raise TypeError(f'overrides is one text; give a list: ["{overrides}"]')
+    return list(overrides)
+
+
 def load_config(path: str | os.PathLike[str], overrides: list[str] | tuple[str, ...] = ()) -> Config:
     """Reads a TOML file and the files it extends; overrides are "train.learning_rate=1e-5", later ones win."""
-    return Config._wrap(_golong.Config.load(path, list(overrides)))
+    return Config._wrap(_golong.Config.load(path, _texts(overrides)))
 
 
 def _walk(tree: dict[str, Any], key: str) -> Any:
@@ -72,7 +78,7 @@ class Config:
     _config: _golong.Config
 
     def __init__(self, overrides: list[str] | tuple[str, ...] = ()) -> None:
-        object.__setattr__(self, "_config", _golong.Config(list(overrides)))
+        object.__setattr__(self, "_config", _golong.Config(_texts(overrides)))
 
     @classmethod
     def _wrap(cls, config: _golong.Config) -> Config:

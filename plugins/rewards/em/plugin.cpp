@@ -8,9 +8,13 @@ using namespace golong::sdk;
 
 // `mode` changes nothing here; it is accepted so that [rewards] mode may be set for all built-in rewards alike.
 struct ExactMatch : Reward {
-  double score(const Gold& gold, const Response& response, const Call&) const {
+  using Prepared = std::string;
+  Prepared prepare(const Gold& gold) const {
     if (!gold.has_label()) throw Unscorable("the gold answer has no label (ground_truth.golden_label)");
-    return golong::plugins::exact_match(gold.label(), response.answer());
+    return std::string(gold.label());
+  }
+  double score(const Prepared& label, const Response& response, const Call&) const {
+    return golong::plugins::exact_match(label, response.answer());
   }
 };
 

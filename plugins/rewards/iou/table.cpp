@@ -1,6 +1,8 @@
 #include "plugins/rewards/iou/table.h"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "plugins/common/unicode.h"
 
@@ -9,68 +11,46 @@ namespace {
 
 using Kind = JsonValue::Kind;
 
-JsonValue text_value(std::string text) {
-  JsonValue value;
-  value.kind = Kind::string;
-  value.text = std::move(text);
-  return value;
+// What Python's `for row in data` gives where data is no list: the characters of a text, the keys of an object.
+void add_rows_of(const JsonValue& data, TableRows& rows) {
+  if (data.kind == Kind::string) {
+    for (size_t at = 0; at < data.text.size();) {
+      const size_t start = at;
+      next_code_point(data.text, at);
+      rows.add(std::string_view(data.text).substr(start, at - start));
+    }
+  } else if (data.kind == Kind::object) {
+    for (const auto& [name, value] : data.members) rows.add(name);
+  } else {
+    throw JsonError("\"data\" of the gold table is " + python_repr(data) + "; expected a list of rows");
+  }
 }
 
-// What Python's `for row in data` gives: the items of a list, the characters of a text, the keys of an object.
-RowCounts rows_of(const JsonValue& data) {
-  RowCounts rows;
-  switch (data.kind) {
-    case Kind::array:
-      for (const JsonValue& row : data.items) rows.add(row);
-      return rows;
-    case Kind::string:
-      for (size_t at = 0; at < data.text.size();) {
-        size_t start = at;
-        next_code_point(data.text, at);
-        rows.add(text_value(data.text.substr(start, at - start)));
-      }
-      return rows;
-    case Kind::object:
-      for (const auto& [key, value] : data.members) rows.add(text_value(key));
-      return rows;
-    default:
-      throw JsonError("\"data\" of the gold table is " + python_repr(data) + "; expected a list of rows");
+// nullopt where the label is not JSON or no text.
+std::optional<TableDocument> read_label(const JsonValue& label) {
+  if (label.kind != Kind::string) return std::nullopt;
+  try {
+    return read_table(label.text);
+  } catch (const JsonError&) {
+    return std::nullopt;
   }
 }
 
 }  // namespace
 
-void RowCounts::add(const JsonValue& row) {
-  // Unambiguous: each cell carries its length, and a list has another first letter than a single value.
-  std::string key;
-  auto append = [&key](const std::string& cell) { key += std::to_string(cell.size()) + ":" + cell; };
-  if (row.kind == Kind::array) {
-    key = "L";
-    for (const JsonValue& cell : row.items) append(python_str(cell));
-  } else {
-    key = "V";
-    append(python_str(row));
-  }
-  ++counts[std::move(key)];
-  ++total;
-}
-
 GoldTable gold_table(std::string_view ground_truth) {
-  JsonValue gold = parse_json(ground_truth);
+  std::optional<TableDocument> document = read_table(ground_truth);
+  if (document->label) document = read_label(*document->label);
   GoldTable table;
-  if (const JsonValue* label = gold.find("golden_label"); label) {
-    if (label->kind != Kind::string) {
-      table.readable = false;
-      return table;
-    }
-    try {
-      gold = parse_json(std::string(label->text));
-    } catch (const JsonError&) {
-      table.readable = false;
-      return table;
-    }
-  }
-  if (const JsonValue* data = gold.find("data"); data) table.rows = rows_of(*data);
+  table.readable = document.has_value();
+  if (!table.readable) return table;
+  if (document->data) add_rows_of(*document->data, document->rows);
+  table.rows = std::make_unique<const TableRows>(std::move(document->rows));
+  const ItemList keys = table.rows->keys();
+  table.index = ItemIndex(keys.size());
+  table.counts.resize(keys.size());
+  for (std::string_view key : keys) ++table.counts[table.index.add(key)];
+  table.total = keys.size();
   return table;
 }
 
@@ -86,23 +66,26 @@ std::string_view answer_text(std::string_view text, std::string_view answer, Mod
 
 double table_iou(const GoldTable& gold, std::string_view answer) {
   if (!gold.readable) return 0;
-  RowCounts given;
+  // What begins otherwise is no JSON, or a text or a word without "data": most wrong answers, seen without an
+  // exception.
+  constexpr std::string_view beginnings = "{[-0123456789";
+  if (answer.empty() || beginnings.find(answer[0]) == beginnings.npos) return 0;
+  TableDocument document;
   try {
-    JsonValue value = parse_json(answer);
-    if (const JsonValue* data = value.find("data"); data) {
-      if (data->kind != Kind::array) return 0;
-      given = rows_of(*data);
-    }
+    document = read_table(answer);
   } catch (const JsonError&) {
-    given = RowCounts{};  // counts as a table without rows
+    return 0;  // counts as a table without rows
   }
+  const ItemList keys = document.rows.keys();
+  std::vector<uint64_t> left = gold.counts;
   uint64_t common = 0;
-  for (const auto& [row, count] : given.counts) {
-    if (auto found = gold.rows.counts.find(row); found != gold.rows.counts.end()) {
-      common += std::min(count, found->second);
-    }
+  for (std::string_view key : keys) {
+    const uint32_t number = gold.index.find(key);
+    if (number == ItemIndex::kNone || left[number] == 0) continue;
+    --left[number];
+    ++common;
   }
-  uint64_t all = given.total + gold.rows.total - common;
+  const uint64_t all = keys.size() + gold.total - common;
   return all == 0 ? 0 : static_cast<double>(common) / static_cast<double>(all);
 }
 

@@ -1,29 +1,29 @@
 // Table intersection over union (paper C.6): rows of JSON tables compared as multisets of Python tuples of strings.
 #pragma once
 #include <cstdint>
-#include <map>
-#include <string>
+#include <memory>
 #include <string_view>
+#include <vector>
 
+#include "plugins/common/item_index.h"
 #include "plugins/common/mode.h"
 #include "plugins/common/python_json.h"
+#include "plugins/rewards/iou/table_reader.h"
 
 namespace golong::plugins {
 
-// How often each row occurs. Keys tell lists from other values and cells from each other.
-struct RowCounts {
-  std::map<std::string, uint64_t, std::less<>> counts;
-  uint64_t total = 0;
-  void add(const JsonValue& row);
-};
-
-// Gold rows of a `ground_truth` column as it stands: its golden_label read as JSON, else itself, and of that the value
-// of "data". `readable` is false where golden_label is not JSON: every response then scores 0.
-// Throws JsonLimit, and JsonError where "data" is no list, text or object (Python raises).
+// The gold rows: distinct ones are numbered, counts[number] says how often each occurs. `readable` is false where
+// golden_label is not JSON: every response then scores 0.
 struct GoldTable {
   bool readable = true;
-  RowCounts rows;
+  std::unique_ptr<const TableRows> rows;  // which the index views
+  ItemIndex index{0};
+  std::vector<uint64_t> counts;
+  uint64_t total = 0;
 };
+
+// Of a `ground_truth` column as it stands: its golden_label read as JSON, else itself, and of that the value of "data".
+// Throws JsonLimit, and JsonError where "data" is no list, text or object (Python raises).
 GoldTable gold_table(std::string_view ground_truth);
 
 // What a response answers: the text between the first "<answer>" and the next "</answer>", else all of it; stripped.

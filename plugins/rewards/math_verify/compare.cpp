@@ -10,6 +10,7 @@ namespace golong::plugins::math {
 namespace {
 
 constexpr size_t kMaxMembers = 2000;
+constexpr size_t kMaxNumbers = 200;  // compared each with each
 
 bool is_relation(const Expr& e) { return e->kind == Kind::relation || e->kind == Kind::conjunction; }
 
@@ -33,6 +34,19 @@ const Node* atomic_number(const Expr& e) {
   bool percent = e->kind == Kind::multiply && e->args.size() == 2 && e->args[0]->kind == Kind::number &&
                  e->args[1]->kind == Kind::number && e->args[1]->value == Rational(1, 100);
   return percent ? e->args[0].get() : nullptr;
+}
+
+// A number written with a point and more than 15 digits: SymPy keeps all of them; shorter ones compute with 15.
+bool is_long_decimal(const Node& number) {
+  if (!number.floating) return false;
+  Integer digits = mp::abs(mp::numerator(number.value));
+  const Integer below = mp::denominator(number.value);
+  if (digits == 0 || mp::msb(digits) > 4000 || mp::msb(below) > 4000) return false;
+  for (int power = 0; digits % below != 0; digits *= 10) {
+    if (++power > 4000) return false;  // no decimal after all
+  }
+  const std::string text = Integer(digits / below).str();
+  return text.find_last_not_of('0') + 1 > 15;
 }
 
 // Does Python's str() of the expression give `name`? Known for numbers, constants and quotients of two symbols (n/a).
@@ -82,6 +96,19 @@ Exprs distinct(const Exprs& args) {
   return out;
 }
 
+// Of a matrix times what is none the matrix of the products; all else as it is.
+Expr scaled_matrix(const Expr& e) {
+  auto is_matrix = [](const Expr& factor) { return factor->kind == Kind::matrix; };
+  if (e->kind != Kind::multiply || std::count_if(e->args.begin(), e->args.end(), is_matrix) != 1) return e;
+  auto scaled = std::make_shared<Node>(**std::find_if(e->args.begin(), e->args.end(), is_matrix));
+  for (Expr& entry : scaled->args) {
+    for (const Expr& factor : e->args) {
+      if (!is_matrix(factor)) entry = flat_multiply(factor, entry);
+    }
+  }
+  return scaled;
+}
+
 }  // namespace
 
 bool Comparer::equal(const Expr& gold_in, const Expr& predicted_in) {
@@ -119,7 +146,8 @@ bool Comparer::equal(const Expr& gold_in, const Expr& predicted_in) {
 
 // -------------------------------------------------------------------------------------------------------- numbers
 
-bool Comparer::numbers(const Expr& a, const Expr& b) {
+bool Comparer::numbers(const Expr& a_in, const Expr& b_in) {
+  const Expr a = scaled_matrix(a_in), b = scaled_matrix(b_in);
   if (a->kind == Kind::matrix && b->kind == Kind::matrix) {
     if (a->columns != b->columns || a->args.size() != b->args.size()) return false;
     for (size_t i = 0; i < a->args.size(); ++i) {
@@ -145,7 +173,10 @@ bool Comparer::values(const Expr& a, const Expr& b, const Value& x, const Value&
   } else if (p == nullptr && q == nullptr) {
     if (magnitude(x.complex() - y.complex()) < Real("1e-15")) return true;
   }
-  if (x.exact && y.exact) return x.floating || y.floating ? as_double(x.q) == as_double(y.q) : x.q == y.q;
+  if (x.exact && y.exact) {
+    bool written_out = (p != nullptr && is_long_decimal(*p)) || (q != nullptr && is_long_decimal(*q));
+    return (x.floating || y.floating) && !written_out ? as_double(x.q) == as_double(y.q) : x.q == y.q;
+  }
   return nearly_equal(x.complex(), y.complex(), x.floating || y.floating ? Real("1e-15") : Real("1e-38"));
 }
 
@@ -204,10 +235,11 @@ bool Comparer::relations(const Expr& gold, const Expr& predicted) {
   if (flipped(gold->name) == predicted->name && equal(g, difference(predicted->args[1], predicted->args[0]))) {
     return true;
   }
-  return same_solutions(gold, predicted);
+  // The published code solves equations alone: 2x < 6 does not answer x < 3.
+  return gold->name == "=" && predicted->name == "=" && same_solutions(gold, predicted);
 }
 
-// 2x = 10 and x = 5: one difference is a multiple of the other; a negative one turns an inequality round.
+// 2x = 10 and x = 5: one difference is a multiple of the other.
 bool Comparer::same_solutions(const Expr& gold, const Expr& predicted) {
   Expr g = difference(gold->args[0], gold->args[1]), p = difference(predicted->args[0], predicted->args[1]);
   if (!has_symbols(g) || !has_symbols(p)) return false;
@@ -222,9 +254,7 @@ bool Comparer::same_solutions(const Expr& gold, const Expr& predicted) {
     if (!ratio) ratio = here;
     ++agreed;
   }
-  if (agreed < 3 || mp::abs(ratio->im) > Real("1e-13") || magnitude(*ratio) < Real("1e-13")) return false;
-  if (gold->name == "=" || gold->name == "!=") return predicted->name == gold->name;
-  return ratio->re > 0 ? predicted->name == gold->name : predicted->name == flipped(gold->name);
+  return agreed >= 3 && mp::abs(ratio->im) <= Real("1e-13") && magnitude(*ratio) >= Real("1e-13");
 }
 
 // ----------------------------------------------------------------------------------------------------------- sets
@@ -239,6 +269,7 @@ bool Comparer::sets(const Expr& gold, const Expr& predicted) {
   if (same(a, b)) return true;
   // Two lists of members are compared one by one below: {3, 1 + 2} has two.
   bool lists = a->kind == Kind::finite_set && b->kind == Kind::finite_set;
+  if (lists && same_numbers(a->args, b->args)) return true;
   if (is_set(a) && is_set(b) && !lists) {
     std::optional<RealSet> x = real_set(a, evaluator_);
     std::optional<RealSet> y = x ? real_set(b, evaluator_) : std::nullopt;
@@ -254,6 +285,32 @@ bool Comparer::sets(const Expr& gold, const Expr& predicted) {
   if (pair(a) && listed(b)) return members(make(Kind::tuple, a->args), b);
   if (pair(b) && listed(a)) return members(a, make(Kind::tuple, b->args));
   return false;
+}
+
+// {-3.25, -13/4} is {-13/4}: sets of numbers whose members all have an equal on the other side.
+bool Comparer::same_numbers(const Exprs& a, const Exprs& b) {
+  if (a.size() + b.size() > kMaxNumbers) return false;
+  auto is_long = [](const Expr& e) { return e->kind == Kind::number && is_long_decimal(*e); };
+  if (std::any_of(a.begin(), a.end(), is_long) || std::any_of(b.begin(), b.end(), is_long)) return false;
+  auto values = [&](const Exprs& list) {
+    std::vector<Value> out;
+    for (const Expr& e : list) {
+      std::optional<Value> value = is_set_or_tuple(e) || is_relation(e) ? std::nullopt : evaluator_.value(e);
+      if (!value || !value->exact) return std::vector<Value>{};
+      out.push_back(*value);
+    }
+    return out;
+  };
+  const std::vector<Value> x = values(a), y = values(b);
+  auto equal = [](const Value& p, const Value& q) {
+    return p.floating || q.floating ? as_double(p.q) == as_double(q.q) : p.q == q.q;
+  };
+  auto within = [&](const std::vector<Value>& part, const std::vector<Value>& whole) {
+    return std::all_of(part.begin(), part.end(), [&](const Value& p) {
+      return std::any_of(whole.begin(), whole.end(), [&](const Value& q) { return equal(p, q); });
+    });
+  };
+  return !x.empty() && !y.empty() && within(x, y) && within(y, x);
 }
 
 bool Comparer::members(const Expr& gold, const Expr& predicted) {

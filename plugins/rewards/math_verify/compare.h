@@ -21,6 +21,7 @@ class Comparer {
   bool relations(const Expr& gold, const Expr& predicted);
   bool same_solutions(const Expr& gold, const Expr& predicted);
   bool sets(const Expr& gold, const Expr& predicted);
+  bool same_numbers(const Exprs& a, const Exprs& b);
   bool members(const Expr& gold, const Expr& predicted);
   bool matched(const Exprs& a, const Exprs& b);
 

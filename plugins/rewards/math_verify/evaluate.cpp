@@ -159,6 +159,7 @@ std::optional<Value> determinant(std::vector<Value> m, size_t n) {
 
 std::optional<Value> Evaluator::value(const Expr& e, const Bindings& bindings) {
   depth_ = 0;
+  integrating_ = false;
   opaque_ = false;
   bindings_ = bindings;
   try {
@@ -170,6 +171,7 @@ std::optional<Value> Evaluator::value(const Expr& e, const Bindings& bindings) {
 
 std::optional<Value> Evaluator::value_at_point(const Expr& e, unsigned point) {
   depth_ = 0;
+  integrating_ = false;
   opaque_ = true;
   point_ = point;
   bindings_.clear();
@@ -330,19 +332,22 @@ std::optional<Value> Evaluator::repeated(const Expr& e) {
   return result;
 }
 
-// Tanh-sinh quadrature: exact to rounding for smooth integrands, ends included.
+// Tanh-sinh quadrature: exact to rounding for smooth integrands, ends included. An integral within another would take
+// more steps than an evaluation has.
 std::optional<Value> Evaluator::integral(const Expr& e) {
-  if (e->args.size() != 4) return std::nullopt;
+  if (e->args.size() != 4 || integrating_) return std::nullopt;
   std::optional<Value> from = evaluate(e->args[2]), to = evaluate(e->args[3]);
   if (!from || !to || from->complex().im != 0 || to->complex().im != 0) return std::nullopt;
   const Real half = (to->complex().re - from->complex().re) / 2, middle = (to->complex().re + from->complex().re) / 2;
   const std::string& variable = e->args[1]->name;
-  if (bindings_.count(variable)) return std::nullopt;  // nested over the same variable
+  if (bindings_.count(variable)) return std::nullopt;  // the variable of a sum around it
   auto at = [&](const Real& x) -> std::optional<Complex> {
     std::optional<Value> bound = real_value(middle + half * x);
     if (!bound) return std::nullopt;
     bindings_[variable] = *bound;
+    integrating_ = true;
     std::optional<Value> v = evaluate(e->args[0]);
+    integrating_ = false;
     bindings_.erase(variable);
     if (!v) return std::nullopt;
     return v->complex();

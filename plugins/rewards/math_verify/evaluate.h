@@ -41,7 +41,7 @@ class Evaluator {
   size_t max_steps_;
   Bindings bindings_;
   size_t steps_ = 0, depth_ = 0;
-  bool opaque_ = false;
+  bool opaque_ = false, integrating_ = false;
   unsigned point_ = 0;
 };
 

@@ -60,10 +60,7 @@ const std::string kAnchor = R"((?:^|$s|=)(?:\*\*)?)";
 
 std::string plain_expression() {
   const std::string operators = R"(+\-*×/^()÷)";
-  const std::string all = R"([\d.)"
-                          "$s" +
-                          operators + "]";
-  // $s is a class of its own: inside another one it is a union.
+  const std::string all = R"([\d.$s)" + operators + "]";
   return "(?:" + kAnchor + R"((-?\(?-?\d)" + all + "*[" + operators + "]" + all +
          R"(+\)?)(?:\*\*)?(?:\.|,|:|$s|\)|\$|$)))";
 }
@@ -146,7 +143,10 @@ Expr parse_formula(const Text& latex) {
   return parse_latex(to_string(last), !complex_numbers(last));
 }
 
-Expr percent_of(const Expr& e) { return make(Kind::multiply, {e, make_number(Rational(1, 100))}); }
+// nullptr for a relation, which SymPy refuses to scale: such a match counts as not read.
+Expr percent_of(const Expr& e) {
+  return e->kind == Kind::relation ? nullptr : make(Kind::multiply, {e, make_number(Rational(1, 100))});
+}
 
 Candidate read_formulas(const Text& text, const Match& match, bool boxed, bool plain_box) {
   const int ways = plain_box ? 1 : boxed ? kBoxedWays : kFormulaWays;

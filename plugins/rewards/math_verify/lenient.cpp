@@ -81,7 +81,7 @@ Text labels(Text text) {
   static const Regex currency(
       R"((?:US|HK)?[€£¥￥₹₽₩₫฿]\s*(?=[\d.-])|(?<=\d)\s*[€£¥￥₹₽₩₫฿])");
   static const Regex counted(
-      R"((?<=\d)\s*(万|亿)?(?:人民币|美元|欧元|英镑|日元|港元|元|年|月|日|人|个|次|件|条|项|天|小时|分钟|秒|吨|公里|千米|米|平方米|份|名|家|种|户|台|套|页|章|岁)(?![\p{Han}\d])|(?<=\d)\s*(万|亿)(?![\p{Han}\d]))");
+      R"((?<=\d)\s*(万|亿)?(?:人民币|美元|欧元|英镑|日元|港元|元|年|月|日|人|个|次|件|条|项|天|小时|分钟|秒|吨|公里|千米|米|平方米|份|名|家|种|户|台|套|页|章|岁)(?![\p{sc:Han}\d])|(?<=\d)\s*(万|亿)(?![\p{sc:Han}\d]))");
   text = currency.replace(text, Text());
   return counted.replace(text, [&](const Match& m) {
     Text scale = m.text(text, m.has(1) ? 1 : 2);

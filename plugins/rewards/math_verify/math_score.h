@@ -4,10 +4,16 @@
 #include <string>
 #include <string_view>
 
+#include "golong/plugin.hpp"
 #include "plugins/common/mode.h"
 #include "plugins/rewards/math_verify/extract.h"
 
 namespace golong::plugins::math {
+
+using Stop = std::function<bool()>;  // asked now and then: whether the call is to end
+
+// The label of a row. Throws Unscorable where it has none.
+std::string label_of(const sdk::Gold& gold);
 
 // The gold answer, read once. Read only afterwards: thread-safe.
 class MathGold {
@@ -16,15 +22,15 @@ class MathGold {
 
   // released: of `text` the last 500 characters are looked at. strict: of `answer` all that can matter.
   // Throws Interrupted where `cancelled` says so.
-  double score(std::string_view text, std::string_view answer, const std::function<bool()>& cancelled) const;
+  double score(std::string_view text, std::string_view answer, const Stop& cancelled) const;
 
   // How the gold was understood and what was found, for the log.
   bool readable() const { return gold_.value != nullptr; }
 
  private:
-  double released(std::string_view text, const std::function<bool()>& cancelled) const;
-  double strict(std::string_view answer, const std::function<bool()>& cancelled) const;
-  bool matches(std::string_view text, const std::function<bool()>& cancelled) const;  // of strict
+  double released(std::string_view text, const Stop& cancelled) const;
+  double strict(std::string_view answer, const Stop& cancelled) const;
+  bool matches(std::string_view text, const Stop& cancelled) const;  // of strict
 
   std::string label_;
   Mode mode_;

@@ -68,6 +68,24 @@ Integer round_half_even(const Rational& x) {
   return num < 0 ? -quotient : quotient;
 }
 
+// As SymPy rounds a float: to its 15 digits first, so that what looks like a tie is one, then half to even.
+Rational round6_of_float(const Rational& x) {
+  if (x == 0) return 0;
+  auto power = [](int digits) { return Rational(mp::pow(Integer(10), static_cast<unsigned>(std::abs(digits)))); };
+  auto shifted = [&](const Rational& y, int digits) -> Rational {
+    return digits < 0 ? Rational(y / power(digits)) : Rational(y * power(digits));
+  };
+  const Rational size = x < 0 ? Rational(-x) : x;
+  const double logarithm = std::log10(size.convert_to<double>());
+  if (!std::isfinite(logarithm)) return Rational(round_half_even(x * 1'000'000), 1'000'000);  // no double has it
+  int magnitude = static_cast<int>(std::floor(logarithm)) + 1;                                // digits before the point
+  if (shifted(size, -magnitude) >= 1) ++magnitude;  // the logarithm is rounded, too
+  const int shift = 15 - magnitude;
+  const Rational digits = round_half_even(shifted(x, shift));
+  if (shift <= 6) return shifted(digits, -shift);
+  return shifted(round_half_even(shifted(digits, 6 - shift)), -6);
+}
+
 }  // namespace
 
 Complex Value::complex() const {
@@ -163,9 +181,8 @@ Complex logarithm(const Complex& z) {
 
 Rational round6(const Value& value) {
   if (!value.exact) return round6(value.z.re);
-  Rational q = value.q;
-  if (value.floating) q = as_double(q);  // ties are decided by the exact value of the double
-  return Rational(round_half_even(q * 1'000'000), 1'000'000);
+  if (!value.floating) return Rational(round_half_even(value.q * 1'000'000), 1'000'000);
+  return round6_of_float(as_double(value.q));
 }
 
 Rational round6(const Real& value) {

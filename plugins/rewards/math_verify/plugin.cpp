@@ -1,6 +1,9 @@
+// The rewards that compare values: of the answer alone, of a retrieval with a calculation, of what a judge should
+// compare.
 #include "golong/plugin.hpp"
 #include "plugins/common/item_reward.h"
 #include "plugins/rewards/math_verify/evaluate.h"
+#include "plugins/rewards/math_verify/judge.h"
 #include "plugins/rewards/math_verify/math_score.h"
 #include "plugins/rewards/math_verify/retrieval.h"
 
@@ -10,36 +13,18 @@ using namespace golong::sdk;
 namespace plugins = golong::plugins;
 namespace math = plugins::math;
 
-// The answer alone, or, for the variant retrieval_calculate, the right documents and then the answer.
-class MathVerify : public Reward {
+// A reward over a gold that is made from (gold, mode) and asked for score(response, cancelled).
+template <class GoldAnswer>
+class ValueReward : public Reward {
  public:
-  struct Prepared {
-    math::MathGold answer;
-    bool retrieval = false;
-    std::set<std::string, std::less<>> documents;
-  };
-  explicit MathVerify(const Params& params) : mode_(plugins::mode_from(params.text("mode"))) {}
+  using Prepared = GoldAnswer;
+  explicit ValueReward(const Params& params) : mode_(plugins::mode_from(params.text("mode"))) {}
 
-  Prepared prepare(const Gold& gold) const {
-    if (!gold.has_label()) throw Unscorable("the gold answer has no label (ground_truth.golden_label)");
-    Prepared prepared{math::MathGold(std::string(gold.label()), mode_)};
-    prepared.retrieval = gold.variant() == "retrieval_calculate";
-    if (prepared.retrieval) {
-      if (!gold.has_items()) throw Unscorable("the gold answer names no documents (ground_truth.doc_ids)");
-      for (size_t i = 0; i < gold.size(); ++i) prepared.documents.emplace(gold.item(i));
-    }
-    return prepared;
-  }
+  Prepared prepare(const Gold& gold) const { return GoldAnswer(gold, mode_); }
 
   double score(const Prepared& gold, const Response& response, const Call& call) const {
-    std::string_view text = response.text(), answer = response.answer();
-    if (gold.retrieval) {
-      auto documents = math::tagged(answer, "relevant_doc_ids"), reasoning = math::tagged(answer, "continue_reasoning");
-      if (!documents || !reasoning || math::document_ids(*documents) != gold.documents) return 0;
-      text = answer = *reasoning;
-    }
     try {
-      return gold.answer.score(text, answer, [&call] { return call.cancelled(); });
+      return gold.score(response, [&call] { return call.cancelled(); });
     } catch (const math::Interrupted&) {
       throw Cancelled();
     }
@@ -49,7 +34,26 @@ class MathVerify : public Reward {
   plugins::Mode mode_;
 };
 
+class LabelGold {
+ public:
+  LabelGold(const Gold& gold, plugins::Mode mode) : answer_(math::label_of(gold), mode) {}
+  double score(const Response& response, const math::Stop& cancelled) const {
+    return answer_.score(response.text(), response.answer(), cancelled);
+  }
+
+ private:
+  math::MathGold answer_;
+};
+
 }  // namespace
 
-GOLONG_LIBRARY("math_verify", reward<MathVerify>("math_verify", "1.0.0", "1 when the answer has the value of the gold",
-                                                 {plugins::mode_param()}, thread_safe))
+GOLONG_LIBRARY(
+    "math_verify",
+    reward<ValueReward<LabelGold>>("math_verify", "1.0.0", "1 when the answer has the value of the gold",
+                                   {plugins::mode_param()}, thread_safe),
+    reward<ValueReward<math::RetrievalGold>>(
+        "retrieval_calculate", "1.0.0", "1 when the right documents are named and the answer has the value of the gold",
+        {plugins::mode_param()}, thread_safe),
+    reward<ValueReward<math::JudgedGold>>("model_judge", "1.0.0",
+                                          "1 when the answer is the reference; no score where a judge model is needed",
+                                          {plugins::mode_param()}, thread_safe))

@@ -1,7 +1,8 @@
-// Regular expressions with Python's meaning, over ICU: "." and "$" know "\n" alone, \d is any Unicode digit, and $s in
-// a pattern stands for Python's \s. Matching is bounded in time and stack, so that no text can hang it.
+// Regular expressions with Python's meaning, over PCRE2: "." and "$" know "\n" alone, \d is any Unicode digit, and $s
+// in a pattern stands for Python's \s, inside a class too. Compiled to machine code, where the processor is known to
+// PCRE2: five to twenty times as fast as ICU's interpreter. Matching is bounded in steps and stack: no text can hang
+// it.
 #pragma once
-#include <unicode/regex.h>
 #include <unicode/unistr.h>
 
 #include <functional>
@@ -10,11 +11,13 @@
 #include <string>
 #include <vector>
 
+struct pcre2_real_code_16;
+
 namespace golong::plugins::math {
 
-using Text = icu::UnicodeString;
+using Text = icu::UnicodeString;  // well-formed: made by from_utf8 and cut between code points
 
-// A match took longer than the published code would wait, or too much stack.
+// A match took more steps than the published code could make in the time that it waits, or too much stack.
 struct RegexLimit : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -31,6 +34,8 @@ class Regex {
  public:
   // `pattern` is UTF-8. REQUIRES: it is a regular expression (throws std::logic_error: a fault of the program).
   explicit Regex(const std::string& pattern, bool dot_matches_newline = false);
+  ~Regex();
+  Regex(Regex&&) noexcept = default;
 
   // All matches from left to right that do not overlap. Throws RegexLimit.
   std::vector<Match> find_all(const Text& subject) const;
@@ -41,8 +46,13 @@ class Regex {
   Text replace(const Text& subject, const Text& with) const;
 
  private:
-  std::unique_ptr<icu::RegexMatcher> matcher(const Text& subject) const;
-  std::unique_ptr<icu::RegexPattern> pattern_;
+  struct Free {
+    void operator()(pcre2_real_code_16* code) const;
+  };
+  // The first match from `from` on; false where there is none. Throws RegexLimit.
+  bool find(const Text& subject, int32_t from, Match& match) const;
+
+  std::unique_ptr<pcre2_real_code_16, Free> code_;
 };
 
 Text from_utf8(std::string_view s);

@@ -7,7 +7,7 @@ namespace {
 using namespace golong::sdk;
 namespace plugins = golong::plugins;
 
-double metric(const std::vector<std::string>& gold, const std::vector<std::string>& predicted, plugins::Mode) {
+double metric(const plugins::ItemList& gold, const plugins::ItemList& predicted, plugins::Mode) {
   return plugins::ndcg_score(gold, predicted);
 }
 

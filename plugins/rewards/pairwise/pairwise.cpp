@@ -1,8 +1,8 @@
 #include "plugins/rewards/pairwise/pairwise.h"
 
 #include <cstdint>
-#include <string_view>
-#include <unordered_map>
+#include <limits>
+#include <vector>
 
 namespace golong::plugins {
 namespace {
@@ -22,13 +22,18 @@ double pairs_of(size_t n) { return 0.5 * static_cast<double>(n) * (static_cast<d
 
 }  // namespace
 
-double pairwise_score(const std::vector<std::string>& gold, const std::vector<std::string>& predicted, Mode mode) {
+double pairwise_score(const ItemList& gold, const ItemList& predicted, Mode mode) {
   if (gold.size() <= 1 || predicted.size() <= 1) return 0;
-  std::unordered_map<std::string_view, size_t> last;
-  for (size_t i = 0; i < predicted.size(); ++i) last[predicted[i]] = i;
+  const ItemIndex items(gold);
+  constexpr size_t nowhere = std::numeric_limits<size_t>::max();
+  std::vector<size_t> last(items.size(), nowhere);  // where an item was named last
+  for (size_t i = 0; i < predicted.size(); ++i) {
+    if (const uint32_t number = items.find(predicted[i]); number != ItemIndex::kNone) last[number] = i;
+  }
   std::vector<size_t> places;
-  for (const std::string& item : gold) {
-    if (auto found = last.find(item); found != last.end()) places.push_back(found->second);
+  places.reserve(gold.size());
+  for (std::string_view item : gold) {
+    if (const size_t place = last[items.find(item)]; place != nowhere) places.push_back(place);
   }
   double correct = static_cast<double>(ascending_pairs(places, predicted.size()));
   double score = correct / pairs_of(mode == Mode::strict ? gold.size() : predicted.size());

@@ -41,6 +41,8 @@ void LcsTarget::clear(uint32_t word, std::vector<uint64_t>& mask) const {
 
 namespace {
 
+constexpr size_t kWorkBetweenChecks = 1U << 20;
+
 using Row = std::vector<uint64_t>;  // bit j clear: the length grows from column j to j + 1
 
 class Table {
@@ -106,8 +108,6 @@ class Table {
     hypothesis_.clear(word, mask_);
   }
 
-  static constexpr size_t kWorkBetweenChecks = 1U << 20;
-
   const Words& reference_;
   const LcsTarget& hypothesis_;
   const std::function<bool()>& cancelled_;
@@ -116,29 +116,75 @@ class Table {
   std::vector<Row> checkpoints_, rows_;
 };
 
-}  // namespace
-
-bool longest_common_subsequence(const Words& reference, const LcsTarget& hypothesis, size_t max_steps,
-                                const std::function<bool()>& cancelled, std::vector<uint32_t>& taken) {
-  const Words& words = hypothesis.words();
+// Walks back through the table. `grows(i, j)`: is it larger in row i and column j + 1 than in column j?
+template <class Grows>
+bool walk(const Words& reference, const Words& words, size_t max_steps, const Grows& grows,
+          std::vector<uint32_t>& taken) {
   size_t i = reference.size(), j = words.size();
-  if (i == 0 || j == 0) return true;
-  // The walk makes a call for each step and one at the edge: at least as many as the shorter side has words.
-  if (max_steps > 0 && std::min(i, j) + 1 > max_steps) return false;
-  Table table(reference, hypothesis, max_steps, cancelled);
   for (size_t calls = 1; i > 0 && j > 0; ++calls) {
     if (max_steps > 0 && calls >= max_steps) return false;
     if (reference[i - 1] == words[j - 1]) {
       taken.push_back(words[j - 1]);
       --i;
       --j;
-    } else if (table.grows(i - 1, j - 1)) {
+    } else if (grows(i - 1, j - 1)) {
       --i;
     } else {
       --j;
     }
   }
   return true;
+}
+
+}  // namespace
+
+void SubsequenceFinder::set_hypothesis(const Words& words) {
+  auto for_each_known = [&](const auto& visit) {
+    if (hypothesis_ == nullptr || hypothesis_->size() > kShort) return;
+    for (size_t j = 0; j < hypothesis_->size(); ++j) {
+      if (const uint32_t word = (*hypothesis_)[j]; word < places_.size()) visit(word, j);
+    }
+  };
+  for_each_known([&](uint32_t word, size_t) { places_[word] = 0; });
+  hypothesis_ = &words;
+  for_each_known([&](uint32_t word, size_t j) { places_[word] |= 1ULL << j; });
+  long_target_.reset();
+  if (words.size() > kShort) long_target_.emplace(words);
+}
+
+bool SubsequenceFinder::find(const Words& reference, std::vector<uint32_t>& taken) {
+  const size_t i = reference.size(), j = hypothesis_->size();
+  if (i == 0 || j == 0) return true;
+  // The walk makes a call for each step and one at the edge: at least as many as the shorter side has words.
+  if (max_steps_ > 0 && std::min(i, j) + 1 > max_steps_) return false;
+  if (!long_target_) return find_in_short(reference, taken);
+  Table table(reference, *long_target_, max_steps_, cancelled_);
+  return walk(
+      reference, *hypothesis_, max_steps_, [&](size_t row, size_t column) { return table.grows(row, column); }, taken);
+}
+
+// The table of a hypothesis of at most 64 words has one word of bits in each row.
+bool SubsequenceFinder::find_in_short(const Words& reference, std::vector<uint32_t>& taken) {
+  count_work(reference.size());
+  rows_.resize(reference.size());
+  uint64_t row = ~0ULL, any = 0;
+  for (size_t i = 0; i < reference.size(); ++i) {
+    const uint64_t mask = places_[reference[i]];
+    any |= mask;
+    row = (row + (row & mask)) | (row & ~mask);
+    rows_[i] = row;
+  }
+  // Nothing in common, and the walk stays below the limit whichever way it goes.
+  if (any == 0 && (max_steps_ == 0 || reference.size() + hypothesis_->size() < max_steps_)) return true;
+  return walk(
+      reference, *hypothesis_, max_steps_, [&](size_t i, size_t j) { return !(rows_[i] >> j & 1); }, taken);
+}
+
+void SubsequenceFinder::count_work(size_t words) {
+  work_ += words;
+  if (work_ < kWorkBetweenChecks) return;
+  work_ = 0;
+  if (cancelled_ && cancelled_()) throw Cancelled{};
 }
 
 }  // namespace golong::plugins

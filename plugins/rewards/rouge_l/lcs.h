@@ -41,11 +41,34 @@ class LcsTarget {
   std::vector<uint32_t> places_;
 };
 
-// Appends the words of the subsequence (last first, repeats kept) to `taken`. `max_steps` limits the walk: the number
-// of calls that the recursive original makes, the last one included; 0 is no limit. Returns false where the limit is
-// exceeded. `cancelled` is asked now and then; throws Cancelled where it says so.
 struct Cancelled {};
-bool longest_common_subsequence(const Words& reference, const LcsTarget& hypothesis, size_t max_steps,
-                                const std::function<bool()>& cancelled, std::vector<uint32_t>& taken);
+
+// Finds the subsequences of one hypothesis sentence after the other with all sentences of a reference.
+class SubsequenceFinder {
+ public:
+  // Ids below `known` are words of the reference. `max_steps` limits a walk: the number of calls that the recursive
+  // original makes, the last one included; 0 is no limit. `cancelled` is asked now and then.
+  SubsequenceFinder(uint32_t known, size_t max_steps, const std::function<bool()>& cancelled)
+      : max_steps_(max_steps), cancelled_(cancelled), places_(known, 0) {}
+
+  void set_hypothesis(const Words& words);
+
+  // Appends the words of the subsequence (last first, repeats kept) to `taken`. Returns false where the limit is
+  // exceeded. Throws Cancelled where `cancelled` says so.
+  bool find(const Words& reference, std::vector<uint32_t>& taken);
+
+ private:
+  static constexpr size_t kShort = 64;
+  bool find_in_short(const Words& reference, std::vector<uint32_t>& taken);
+  void count_work(size_t words);
+
+  size_t max_steps_;
+  const std::function<bool()>& cancelled_;
+  size_t work_ = 0;
+  const Words* hypothesis_ = nullptr;
+  std::vector<uint64_t> places_;  // of each word of the reference in a short hypothesis, as bits
+  std::vector<uint64_t> rows_;    // of the table of a short hypothesis
+  std::optional<LcsTarget> long_target_;
+};
 
 }  // namespace golong::plugins

@@ -1,55 +1,56 @@
 #include "plugins/rewards/rouge_l/rouge.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "plugins/common/unicode.h"
 
 namespace golong::plugins {
 
-std::vector<std::vector<std::string>> rouge_sentences(std::string_view text) {
-  std::vector<std::vector<std::string>> sentences;
-  for (std::string_view piece : split(text, '.')) {
-    if (piece.empty()) continue;
-    std::vector<std::string_view> words = split_whitespace(piece);
-    if (words.empty()) words.emplace_back();
-    sentences.emplace_back(words.begin(), words.end());
-  }
-  return sentences;
-}
-
-RougeReference::RougeReference(std::string_view text) {
-  for (const auto& sentence : rouge_sentences(text)) {
-    Words words;
-    words.reserve(sentence.size());
-    for (const std::string& word : sentence) {
-      words.push_back(ids_.try_emplace(word, static_cast<uint32_t>(ids_.size())).first->second);
-    }
-    sentences_.push_back(std::move(words));
+RougeText::RougeText(std::string text) : text_(std::make_unique<const std::string>(std::move(text))) {
+  words_.reserve(text_->size() / 5);
+  for (std::string_view sentence : split(*text_, '.')) {
+    if (sentence.empty()) continue;
+    const size_t before = words_.size();
+    append_words(sentence, words_);
+    if (words_.size() == before) words_.emplace_back();
+    ends_.push_back(words_.size());
   }
 }
 
-double RougeReference::score(const std::vector<std::vector<std::string>>& text, size_t max_calls,
-                             const std::function<bool()>& cancelled, bool& ok) const {
-  ok = !text.empty() && !sentences_.empty();
+RougeReference::RougeReference(std::string text) : text_(std::move(text)), ids_(text_.words().size()) {
+  size_t at = 0;
+  for (size_t end : text_.ends()) {
+    Words& words = sentences_.emplace_back();
+    words.reserve(end - at);
+    for (; at < end; ++at) words.push_back(ids_.add(text_.words()[at]));
+  }
+}
+
+double RougeReference::score(const RougeText& text, size_t max_calls, const std::function<bool()>& cancelled,
+                             bool& ok) const {
+  ok = !text.ends().empty() && !sentences_.empty();
   if (!ok) return 0;
 
   // Words that the reference has not get ids above its own.
-  std::unordered_map<std::string_view, uint32_t> others;
-  std::vector<bool> seen(ids_.size(), false);
+  const auto known = static_cast<uint32_t>(ids_.size());
+  ItemIndex others(text.words().size());
+  std::vector<bool> seen(known, false);
   size_t distinct = 0;
-  std::vector<Words> hypothesis(text.size());
-  size_t longest = 0, longest_reference = 0;
-  for (size_t s = 0; s < text.size(); ++s) {
-    hypothesis[s].reserve(text[s].size());
-    for (const std::string& word : text[s]) {
-      if (auto known = ids_.find(word); known != ids_.end()) {
-        if (!seen[known->second]) ++distinct;
-        seen[known->second] = true;
-        hypothesis[s].push_back(known->second);
-      } else {
-        hypothesis[s].push_back(
-            others.try_emplace(word, static_cast<uint32_t>(ids_.size() + others.size())).first->second);
+  std::vector<Words> hypothesis(text.ends().size());
+  size_t longest = 0, longest_reference = 0, at = 0;
+  for (size_t s = 0; s < hypothesis.size(); ++s) {
+    const size_t end = text.ends()[s];
+    hypothesis[s].reserve(end - at);
+    for (; at < end; ++at) {
+      uint32_t id = ids_.find(text.words()[at]);
+      if (id == ItemIndex::kNone) {
+        id = known + others.add(text.words()[at]);
+      } else if (!seen[id]) {
+        seen[id] = true;
+        ++distinct;
       }
+      hypothesis[s].push_back(id);
     }
     longest = std::max(longest, hypothesis[s].size());
   }
@@ -60,14 +61,15 @@ double RougeReference::score(const std::vector<std::vector<std::string>>& text, 
     return 0;
   }
 
-  std::vector<bool> in_union(ids_.size(), false);
+  std::vector<bool> in_union(known, false);
   size_t common = 0;
   std::vector<uint32_t> taken;
+  SubsequenceFinder finder(known, max_calls, cancelled);
   for (const Words& words : hypothesis) {
-    LcsTarget target(words);
+    finder.set_hypothesis(words);
     for (const Words& sentence : sentences_) {
       taken.clear();
-      if (!longest_common_subsequence(sentence, target, max_calls, cancelled, taken)) {
+      if (!finder.find(sentence, taken)) {
         ok = false;
         return 0;
       }

@@ -4,11 +4,11 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
-#include <string_view>
-#include <unordered_map>
 #include <vector>
 
+#include "plugins/common/item_index.h"
 #include "plugins/rewards/rouge_l/lcs.h"
 
 namespace golong::plugins {
@@ -17,21 +17,32 @@ namespace golong::plugins {
 inline constexpr size_t kPublishedCalls = 988;
 
 // Sentences as word lists: split at ".", empty ones dropped, whitespace collapsed; a blank sentence has one empty word.
-std::vector<std::vector<std::string>> rouge_sentences(std::string_view text);
+class RougeText {
+ public:
+  explicit RougeText(std::string text);
+
+  const ItemList& words() const { return words_; }           // of all sentences, one after the other
+  const std::vector<size_t>& ends() const { return ends_; }  // of the sentences, in words()
+
+ private:
+  std::unique_ptr<const std::string> text_;
+  ItemList words_;
+  std::vector<size_t> ends_;
+};
 
 // A reference, read once. Read only afterwards: thread-safe.
 class RougeReference {
  public:
-  explicit RougeReference(std::string_view text);
+  explicit RougeReference(std::string text);
 
   // F in [0, 1). 0 where the reference or the text has no sentence, and where a walk exceeds `max_calls` (0: no limit).
   // `ok` is set to false in these cases: the published code then scores the whole response 0, other references or not.
   // Throws Cancelled where `cancelled` says so. Time: words of the text times words of the reference / 64.
-  double score(const std::vector<std::vector<std::string>>& text, size_t max_calls,
-               const std::function<bool()>& cancelled, bool& ok) const;
+  double score(const RougeText& text, size_t max_calls, const std::function<bool()>& cancelled, bool& ok) const;
 
  private:
-  std::unordered_map<std::string, uint32_t> ids_;
+  RougeText text_;
+  ItemIndex ids_;
   std::vector<Words> sentences_;
 };
 

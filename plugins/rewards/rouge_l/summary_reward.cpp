@@ -69,7 +69,7 @@ SummaryReward::Prepared SummaryReward::prepare(const sdk::Gold& gold) {
 double SummaryReward::score(const Prepared& gold, const sdk::Response& response, const sdk::Call& call) const {
   bool strict = mode_ == Mode::strict;
   std::string_view text = strict ? answer_area(response.answer()) : response.text();
-  auto sentences = rouge_sentences(words(text, gold.chinese));
+  const RougeText sentences(words(text, gold.chinese));
   double best = 0;
   try {
     for (const RougeReference& reference : gold.references) {

@@ -310,7 +310,8 @@ typedef struct golong_normalizer {
                            const golong_metric_sink* metrics, golong_error* error);
 } golong_normalizer;
 
-/* Extension of a normalizer that keeps something from step to step: the host saves it with each checkpoint. */
+/* Extension of a normalizer that keeps something from step to step: the host saves it with each checkpoint. load() gets
+   what save() of a plugin with the same id gave, maybe of another version; else it is not called. */
 #define GOLONG_NORMALIZER_STATE "golong.normalizer.state/1"
 
 typedef struct golong_normalizer_state {

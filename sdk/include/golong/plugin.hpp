@@ -5,7 +5,7 @@
 //   #include <golong/plugin.hpp>
 //   using namespace golong::sdk;
 //   struct Exact : Reward {
-//     double score(const Gold& gold, const Response& r, const Call&) { return r.answer() == gold.label() ? 1 : 0; }
+//     double score(const Gold& gold, const Response& r, const Call&) { return trim(r.answer()) == gold.label(); }
 //   };
 //   GOLONG_LIBRARY("exact", reward<Exact>("exact", "1.0.0", "1 when the answer equals the label"))
 //
@@ -179,6 +179,13 @@ class GoldData {
  private:
   mutable std::vector<golong_string> strings_;
 };
+
+// Without the whitespace of ASCII around it. Models write line feeds between </think> and an answer.
+inline std::string_view trim(std::string_view text) {
+  constexpr std::string_view space = " \t\n\v\f\r";
+  const size_t start = text.find_first_not_of(space);
+  return start == text.npos ? std::string_view() : text.substr(start, text.find_last_not_of(space) + 1 - start);
+}
 
 class Response {
  public:
@@ -431,6 +438,16 @@ concept ScoresPrepared = Prepares<R> &&
   { r.score(prepared, response, call) } -> std::convertible_to<double>;
 };
 
+// The gold of a reward without `Prepared`, as it is handed to each of its calls; read only, so that threads may share
+// it.
+struct KeptGold {
+  const GoldData data;
+  const golong_gold c;
+  explicit KeptGold(const Gold& gold) : data(gold), c(data.c()) {}
+  KeptGold(const KeptGold&) = delete;
+  KeptGold& operator=(const KeptGold&) = delete;
+};
+
 template <class R>
 struct RewardFunctions {
   static golong_status prepare(void* instance, const golong_gold* gold, void** prepared, golong_error* error) {
@@ -438,7 +455,7 @@ struct RewardFunctions {
       if constexpr (Prepares<R>) {
         *prepared = new typename R::Prepared(static_cast<R*>(instance)->prepare(Gold(gold)));
       } else {
-        *prepared = new GoldData(Gold(gold));
+        *prepared = new KeptGold(Gold(gold));
       }
     });
   }
@@ -449,10 +466,7 @@ struct RewardFunctions {
       if constexpr (Prepares<R>) {
         *score = reward.score(*static_cast<const typename R::Prepared*>(prepared), Response(response), Call(call));
       } else {
-        // c() fills a cache inside the object, which several threads may not share: copy.
-        GoldData gold = *static_cast<const GoldData*>(prepared);
-        golong_gold c = gold.c();
-        *score = reward.score(Gold(&c), Response(response), Call(call));
+        *score = reward.score(Gold(&static_cast<const KeptGold*>(prepared)->c), Response(response), Call(call));
       }
     });
   }
@@ -460,7 +474,7 @@ struct RewardFunctions {
     if constexpr (Prepares<R>) {
       delete static_cast<typename R::Prepared*>(prepared);
     } else {
-      delete static_cast<GoldData*>(prepared);
+      delete static_cast<KeptGold*>(prepared);
     }
   }
   static inline const golong_reward functions{sizeof(golong_reward), 0, prepare, score, release};

@@ -10,6 +10,7 @@
 #include "core/base/hash.h"
 #include "core/base/nearest.h"
 #include "core/base/random.h"
+#include "tests/unit/error_message.h"
 
 namespace golong {
 namespace {
@@ -29,19 +30,8 @@ class Files : public ::testing::Test {
   fs::path folder;
 };
 
-template <class Call>
-std::string error_of(Call call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return "";
-}
-
 TEST(ErrorMessage, IsPutTogether) {
-  EXPECT_EQ(error_of([] { fail("rows.jsonl:", 3, ": score ", 0.5); }), "rows.jsonl:3: score 0.5");
+  EXPECT_EQ(error_message([] { fail("rows.jsonl:", 3, ": score ", 0.5); }), "rows.jsonl:3: score 0.5");
 }
 
 TEST_F(Files, WriteAndReadBack) {
@@ -65,12 +55,13 @@ TEST_F(Files, ReadsFilesWithoutASize) { EXPECT_THAT(read_file("/proc/self/status
 
 TEST_F(Files, ErrorsNameThePathAndTheReason) {
   const std::string gone = (folder / "gone").string();
-  EXPECT_EQ(error_of([&] { read_file(gone); }), "cannot open " + gone + ": No such file or directory");
-  EXPECT_EQ(error_of([&] { MappedFile file(gone); }), "cannot open " + gone + ": No such file or directory");
-  EXPECT_THAT(error_of([&] { read_file(folder); }), HasSubstr("it is a folder"));
-  EXPECT_THAT(error_of([&] { write_file_atomic(folder / "gone" / "x", "y"); }), HasSubstr("No such file or directory"));
+  EXPECT_EQ(error_message([&] { read_file(gone); }), "cannot open " + gone + ": No such file or directory");
+  EXPECT_EQ(error_message([&] { MappedFile file(gone); }), "cannot open " + gone + ": No such file or directory");
+  EXPECT_THAT(error_message([&] { read_file(folder); }), HasSubstr("it is a folder"));
+  EXPECT_THAT(error_message([&] { write_file_atomic(folder / "gone" / "x", "y"); }),
+              HasSubstr("No such file or directory"));
   fs::create_directories(folder / "taken" / "inside");
-  EXPECT_THAT(error_of([&] { write_file_atomic(folder / "taken", "y"); }), HasSubstr("cannot write"));
+  EXPECT_THAT(error_message([&] { write_file_atomic(folder / "taken", "y"); }), HasSubstr("cannot write"));
   EXPECT_EQ(entries(), 1u);
 }
 
@@ -82,7 +73,7 @@ TEST_F(Files, AFullDiskLeavesTheOldFile) {
   fs::path temporary = target;
   temporary += ".tmp" + std::to_string(getpid());
   fs::create_symlink("/dev/full", temporary);
-  EXPECT_THAT(error_of([&] { write_file_atomic(target, "new"); }), HasSubstr("No space left on device"));
+  EXPECT_THAT(error_message([&] { write_file_atomic(target, "new"); }), HasSubstr("No space left on device"));
   EXPECT_EQ(read_file(target), "old");
   EXPECT_EQ(entries(), 1u);
 }

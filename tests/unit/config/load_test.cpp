@@ -16,10 +16,10 @@ class Load : public InTemporaryFolder {
  protected:
   static std::string error(const std::string& text) {
     write("x.toml", text);
-    return error_of([] { Config::load("x.toml"); });
+    return error_message([] { Config::load("x.toml"); });
   }
   static std::string override_error(const std::string& assignment) {
-    return error_of([&] { Config::defaults({assignment}); });
+    return error_message([&] { Config::defaults({assignment}); });
   }
 };
 
@@ -80,6 +80,17 @@ reward = "f1"
   EXPECT_EQ(config.task_settings.at("summarization").size(), 1u);  // `reward` is the core's
   EXPECT_EQ(config.routes.at("my.source").task, "precise_retrieval");
   EXPECT_EQ(config.routes.at("my.source").reward, "f1");
+}
+
+TEST_F(Load, IsolateIsAKeyOfTheCore) {
+  write("x.toml", "[rewards.em]\nisolate = true\n[rewards.f1]\nisolate = true\n");
+  const Config config = Config::load("x.toml", {"rewards.f1.isolate=false", "rewards.iou.isolate=true"});
+  EXPECT_TRUE(config.is_isolated("em"));
+  EXPECT_FALSE(config.is_isolated("f1"));
+  EXPECT_TRUE(config.is_isolated("iou"));
+  EXPECT_FALSE(config.is_isolated("ndcg"));
+  EXPECT_TRUE(config.reward_settings.at("em").empty());
+  EXPECT_EQ(error("[rewards.em]\nisolate = 1\n"), "x.toml:2:11: rewards.em.isolate: expected true or false, found 1");
 }
 
 TEST_F(Load, UnknownKeysNameTheNearest) {
@@ -166,9 +177,9 @@ TEST_F(Load, SyntaxErrorsAndDuplicatesHaveAPlace) {
 }
 
 TEST_F(Load, MissingFile) {
-  EXPECT_EQ(error_of([] { Config::load("nowhere.toml"); }), "cannot open nowhere.toml: No such file or directory");
+  EXPECT_EQ(error_message([] { Config::load("nowhere.toml"); }), "cannot open nowhere.toml: No such file or directory");
   std::filesystem::create_directory("folder");
-  EXPECT_THAT(error_of([] { Config::load("folder"); }), HasSubstr("cannot read folder: it is a folder"));
+  EXPECT_THAT(error_message([] { Config::load("folder"); }), HasSubstr("cannot read folder: it is a folder"));
 }
 
 TEST_F(Load, ExtendsMergesTablesKeyByKey) {
@@ -265,27 +276,30 @@ TEST_F(Load, OverrideErrors) {
 
 TEST_F(Load, WhatACommandNeeds) {
   Config config = Config::defaults();
-  EXPECT_THAT(error_of([&] { check_purpose(config, Purpose::eval); }),
+  EXPECT_THAT(error_message([&] { check_purpose(config, Purpose::eval); }),
               HasSubstr("model.path: expected a Hugging Face"));
   config.model.path = "gone";
-  EXPECT_THAT(error_of([&] { check_purpose(config, Purpose::eval); }),
+  EXPECT_THAT(error_message([&] { check_purpose(config, Purpose::eval); }),
               HasSubstr("model.path: there is no folder gone"));
   config.model.path = ".";
-  EXPECT_THAT(error_of([&] { check_purpose(config, Purpose::train); }), HasSubstr("data.train: expected at least one"));
-  EXPECT_THAT(error_of([&] { check_purpose(config, Purpose::eval); }), HasSubstr("data.eval: expected at least one"));
+  EXPECT_THAT(error_message([&] { check_purpose(config, Purpose::train); }),
+              HasSubstr("data.train: expected at least one"));
+  EXPECT_THAT(error_message([&] { check_purpose(config, Purpose::eval); }),
+              HasSubstr("data.eval: expected at least one"));
   write("rows.jsonl", "{}\n");
   config.data.train = {"rows.jsonl", "gone.jsonl"};
-  EXPECT_THAT(error_of([&] { check_purpose(config, Purpose::sft); }),
+  EXPECT_THAT(error_message([&] { check_purpose(config, Purpose::sft); }),
               HasSubstr("data.train: there is no file gone.jsonl"));
   config.data.train = {"rows.jsonl"};
   check_purpose(config, Purpose::train);
   check_purpose(config, Purpose::sft);
   config.eval.every = 5;
-  EXPECT_THAT(error_of([&] { check_purpose(config, Purpose::train); }), HasSubstr("data.eval: expected at least one"));
+  EXPECT_THAT(error_message([&] { check_purpose(config, Purpose::train); }),
+              HasSubstr("data.eval: expected at least one"));
   config.data.eval = {"rows.jsonl"};
   check_purpose(config, Purpose::train);
   config.parallel.context = 2;
-  EXPECT_THAT(error_of([&] { check_purpose(config, Purpose::train); }),
+  EXPECT_THAT(error_message([&] { check_purpose(config, Purpose::train); }),
               HasSubstr("parallel.context: this version runs on one rank; expected 1, found 2"));
 }
 

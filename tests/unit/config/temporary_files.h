@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/base/error.h"
+#include "tests/unit/error_message.h"
 
 namespace golong {
 
@@ -32,17 +33,5 @@ class InTemporaryFolder : public ::testing::Test {
  private:
   std::filesystem::path folder_, before_;
 };
-
-// What the call throws as golong::Error; a failure where it throws nothing.
-template <class Call>
-std::string error_of(Call call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return "";
-}
 
 }  // namespace golong

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/base/error.h"
+#include "tests/unit/error_message.h"
 
 namespace golong {
 namespace {
@@ -16,12 +17,7 @@ using testing::HasSubstr;
 Row parse(const std::string& json) { return parse_row(json, "rows.jsonl:17"); }
 
 std::string error_of(const std::string& json) {
-  try {
-    parse(json);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
+  return error_message([&] { parse(json); });
 }
 
 Gold gold(const std::string& ground_truth) {

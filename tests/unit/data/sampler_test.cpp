@@ -119,11 +119,11 @@ TEST_F(SamplerTest, RefusesAStateOfSomethingElse) {
   Sampler draws = sampler(1);
   draws.next(4);
   const std::string state = draws.save();
-  EXPECT_THAT(error_of([&] { sampler(2).load(state); }), HasSubstr("other data, another seed"));
-  EXPECT_THAT(error_of([&] { sampler(1, {{"evidence_reasoning", 2}}).load(state); }), HasSubstr("other data"));
-  EXPECT_THAT(error_of([&] { sampler(1, {}, false).load(state); }), HasSubstr("other data"));
+  EXPECT_THAT(error_of([&] { sampler(2).load(state); }), HasSubstr("other rows or another order"));
+  EXPECT_THAT(error_of([&] { sampler(1, {{"evidence_reasoning", 2}}).load(state); }), HasSubstr("other rows"));
+  EXPECT_THAT(error_of([&] { sampler(1, {}, false).load(state); }), HasSubstr("other rows"));
   Sampler other(dataset({write("other.jsonl", row("x"))}), 1, true, {});
-  EXPECT_THAT(error_of([&] { other.load(state); }), HasSubstr("other data"));
+  EXPECT_THAT(error_of([&] { other.load(state); }), HasSubstr("other rows"));
   for (const char* broken : {"", "[]", "{}", "{\"fingerprint\": 3}", "nonsense"}) {
     EXPECT_NE(error_of([&] { draws.load(broken); }), "") << broken;
   }

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/base/error.h"
+#include "tests/unit/error_message.h"
 
 namespace golong {
 
@@ -26,18 +27,6 @@ class ModelFolder : public ::testing::Test {
 
   void write(const std::string& name, const std::string& contents) {
     std::ofstream(folder / name, std::ios::binary) << contents;
-  }
-
-  // The message of the Error that `action` throws; empty (and a failure) where it throws none.
-  template <class Action>
-  std::string error_of(Action&& action) {
-    try {
-      action();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    ADD_FAILURE() << "no error";
-    return "";
   }
 
   std::filesystem::path folder;

@@ -93,10 +93,10 @@ class ModelFiles : public ModelFolder {
   }
   std::string shape_error(const std::function<void(json::object&)>& change) {
     copy("tied", change);
-    return error_of([&] { read_shape(folder); });
+    return error_message([&] { read_shape(folder); });
   }
   std::string load_error() {
-    return error_of([&] { load_model(folder, at::kFloat, at::kCPU); });
+    return error_message([&] { load_model(folder, at::kFloat, at::kCPU); });
   }
 };
 
@@ -133,9 +133,9 @@ TEST_F(ModelFiles, ConfigsThatAreNotUnderstoodAreRefused) {
               HasSubstr("llama3"));
   EXPECT_THAT(shape_error([](json::object& c) { c["quantization_config"] = json::object(); }), HasSubstr("quantized"));
   write("config.json", "{");
-  EXPECT_THAT(error_of([&] { read_shape(folder); }), HasSubstr("no JSON object"));
+  EXPECT_THAT(error_message([&] { read_shape(folder); }), HasSubstr("no JSON object"));
   fs::remove(folder / "config.json");
-  EXPECT_THAT(error_of([&] { read_shape(folder); }), HasSubstr("config.json"));
+  EXPECT_THAT(error_message([&] { read_shape(folder); }), HasSubstr("config.json"));
 }
 
 TEST_F(ModelFiles, AnUnknownArchitectureIsNamedWithTheKnownOnes) {

@@ -21,7 +21,7 @@ class Safetensors : public ModelFolder {
   }
   std::string error_with(const std::string& contents) {
     write("a.safetensors", contents);
-    return error_of([&] { SafetensorsFile file(folder / "a.safetensors"); });
+    return error_message([&] { SafetensorsFile file(folder / "a.safetensors"); });
   }
 };
 
@@ -85,21 +85,21 @@ TEST_F(Safetensors, CorruptHeadersAreErrorsThatNameTheTensor) {
 }
 
 TEST_F(Safetensors, AFolderWithoutWeightsOrWithABrokenIndexIsAnError) {
-  EXPECT_THAT(error_of([&] { read_weights(folder); }), HasSubstr("no model.safetensors"));
+  EXPECT_THAT(error_message([&] { read_weights(folder); }), HasSubstr("no model.safetensors"));
   write("model.safetensors.index.json", R"({"weight_map": {"w": 3}})");
-  EXPECT_THAT(error_of([&] { read_weights(folder); }), HasSubstr("index.json"));
+  EXPECT_THAT(error_message([&] { read_weights(folder); }), HasSubstr("index.json"));
   write("model.safetensors.index.json", R"({"weight_map": {"w": "model-1.safetensors"}})");
-  EXPECT_THAT(error_of([&] { read_weights(folder); }), HasSubstr("model-1.safetensors"));
+  EXPECT_THAT(error_message([&] { read_weights(folder); }), HasSubstr("model-1.safetensors"));
 }
 
 TEST_F(Safetensors, WritingWhereItCannotBeIsAnErrorAndLeavesNothing) {
   write("file", "");
-  EXPECT_THAT(error_of([&] {
+  EXPECT_THAT(error_message([&] {
                 write_safetensors(folder / "file" / "a.safetensors", {{"x", at::ones({1})}});
               }),
               HasSubstr("cannot write"));
   std::filesystem::create_directory(folder / "taken.safetensors");
-  EXPECT_THAT(error_of([&] {
+  EXPECT_THAT(error_message([&] {
                 write_safetensors(folder / "taken.safetensors", {{"x", at::ones({1})}});
               }),
               HasSubstr("cannot write"));

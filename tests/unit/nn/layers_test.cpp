@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
+#include <vector>
 
 namespace golong::nn {
 namespace {
@@ -59,6 +61,50 @@ TEST(Swiglu, IsSiluTimesUp) {
   EXPECT_NEAR(y[0].item<double>(), -2 / (1 + std::exp(2.0)) * 5, 1e-6);
   EXPECT_EQ(y[1].item<double>(), 0);
   EXPECT_NEAR(y[2].item<double>(), -3 / (1 + std::exp(-3.0)), 1e-6);
+}
+
+// Float32 on the CPU has kernels of its own; float64 goes through ATen's operations and their derivatives.
+void expect_as_in_double(const std::vector<at::Tensor>& inputs,
+                         const std::function<at::Tensor(const std::vector<at::Tensor>&)>& layer) {
+  auto run = [&](at::ScalarType type) {
+    std::vector<at::Tensor> results, leaves;
+    for (const at::Tensor& input : inputs) leaves.push_back(input.to(type).detach().clone().requires_grad_(true));
+    results.push_back(layer(leaves));
+    results[0].backward(random(results[0].sizes(), 99).to(type));
+    for (const at::Tensor& leaf : leaves) results.push_back(leaf.grad().to(at::kDouble));
+    return results;
+  };
+  std::vector<at::Tensor> ours = run(at::kFloat), expected = run(at::kDouble);
+  for (size_t i = 0; i < ours.size(); ++i) {
+    double error = (ours[i].to(at::kDouble) - expected[i]).abs().max().item<double>();
+    EXPECT_LT(error / (1 + expected[i].abs().max().item<double>()), 2e-6) << (i == 0 ? "output" : "gradient") << i;
+  }
+}
+
+TEST(Kernels, RmsNormAndItsGradients) {
+  for (int64_t width : {5, 32, 192}) {
+    expect_as_in_double({random({700, width}, 1) * 3, random({width}, 2)},
+                        [](const auto& in) { return rms_norm(in[0], in[1], 1e-6); });
+  }
+  // A view with gaps, and rows of zeros.
+  expect_as_in_double({random({9, 2, 40}, 3), random({40}, 4)},
+                      [](const auto& in) { return rms_norm(in[0].transpose(0, 1), in[1], 1e-6); });
+  expect_as_in_double({at::zeros({3, 32}), random({32}, 5)},
+                      [](const auto& in) { return rms_norm(in[0], in[1], 1e-2); });
+}
+
+TEST(Kernels, RotateAndItsGradient) {
+  for (int64_t width : {6, 32, 128}) {
+    Rotary turns = rotary(at::arange(300, at::kLong), width, 1e4);
+    expect_as_in_double({random({300, 3, width}, 6)}, [&](const auto& in) { return rotate(in[0], turns); });
+  }
+}
+
+TEST(Kernels, SwigluAndItsGradients) {
+  at::Tensor gate = random({301, 37}, 7) * 4, up = random({301, 37}, 8);
+  gate[0].fill_(100);
+  gate[1].fill_(-100);
+  expect_as_in_double({gate, up}, [](const auto& in) { return swiglu(in[0], in[1]); });
 }
 
 TEST(Linear, WithAndWithoutBias) {

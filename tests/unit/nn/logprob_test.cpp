@@ -45,7 +45,14 @@ TEST_P(Logprob, EqualsLogSoftmaxWithItsGradients) {
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Logprob,
                          ::testing::Values(Case{1, 8, 5, 1024, 1.0}, Case{7, 16, 33, 3, 1.0}, Case{8, 16, 33, 4, 0.7},
-                                           Case{50, 24, 300, 7, 1.3}, Case{5, 4, 1, 2, 1.0}));
+                                           Case{50, 24, 300, 7, 1.3}, Case{5, 4, 1, 2, 1.0}, Case{5, 8, 2500, 2, 0.7},
+                                           Case{3, 8, 2048, 2, 1.0}));
+
+TEST(LogprobOptions, ATargetOutsideTheVocabularyIsRefused) {
+  at::Tensor hidden = at::zeros({1, 2}), head = at::zeros({3, 2});
+  EXPECT_THROW(token_logprobs(hidden, head, at::tensor({3}, at::kLong)), c10::Error);
+  EXPECT_THROW(token_logprobs(hidden, head, at::tensor({-1}, at::kLong)), c10::Error);
+}
 
 // One of the two gradients is enough, e.g. a frozen head.
 TEST(LogprobOptions, OnlyWhatNeedsAGradientGetsOne) {

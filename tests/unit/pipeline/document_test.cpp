@@ -5,17 +5,13 @@
 #include <fstream>
 
 #include "core/base/error.h"
+#include "tests/unit/error_message.h"
 
 namespace golong {
 namespace {
 
 std::string message_of(const std::string& json) {
-  try {
-    parse_document(json, "docs.jsonl:7");
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
+  return error_message([&] { parse_document(json, "docs.jsonl:7"); });
 }
 
 TEST(Document, ReadsItsMembers) {
@@ -54,12 +50,7 @@ class DocumentFile : public testing::Test {
     return path;
   }
   std::string error(const std::string& text) {
-    try {
-      read_documents(write(text));
-    } catch (const Error& e) {
-      return e.what();
-    }
-    return "no error";
+    return error_message([&] { read_documents(write(text)); });
   }
   const std::string a_ = R"({"id": "a", "kind": "k", "language": "l", "text": "t"})";
 };
@@ -82,12 +73,7 @@ TEST(Split, Words) {
   EXPECT_EQ(parse_split("train"), Split::train);
   EXPECT_EQ(parse_split("eval"), Split::eval);
   EXPECT_EQ(parse_split("all"), Split::all);
-  try {
-    parse_split("trian");
-    FAIL();
-  } catch (const Error& e) {
-    EXPECT_NE(std::string(e.what()).find("did you mean train?"), std::string::npos) << e.what();
-  }
+  EXPECT_NE(error_message([] { parse_split("trian"); }).find("did you mean train?"), std::string::npos);
 }
 
 TEST(Split, PartsTheGroupsOnceAndByTheirShare) {

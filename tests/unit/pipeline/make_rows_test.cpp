@@ -10,6 +10,7 @@
 
 #include "core/base/error.h"
 #include "core/data/row.h"
+#include "tests/unit/error_message.h"
 
 namespace golong {
 namespace {
@@ -30,12 +31,7 @@ MakeOptions options(size_t rows) {
 MadeRows make(const MakeOptions& options, const Config& config = {}) { return make_rows(options, config, registry()); }
 
 std::string error(const MakeOptions& options) {
-  try {
-    make(options);
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
+  return error_message([&] { make(options); });
 }
 
 // Task id -> rows.
@@ -121,6 +117,24 @@ TEST(MakeRows, LeavesOutExcludedRows) {
   std::set<std::string> prompts;
   for (const auto& line : first.lines) prompts.insert(parse_row(line, "row").prompt.at(0).content);
   for (const auto& line : second.lines) EXPECT_FALSE(prompts.count(parse_row(line, "row").prompt.at(0).content));
+}
+
+TEST(MakeRows, KeepsAnyOneAnswerBelowItsShare) {
+  auto o = options(100);
+  o.tasks = {"numerical_reasoning"};
+  auto most_frequent = [](const MadeRows& made) {
+    std::map<std::string, size_t> answers;
+    size_t most = 0;
+    for (const auto& line : made.lines) most = std::max(most, ++answers[parse_row(line, "row").gold.label]);
+    return most;
+  };
+  const size_t before = most_frequent(make(o));
+  o.max_answer_share = 0.15;
+  const auto even = make(o);
+  EXPECT_GT(before, 25u);  // of 1
+  EXPECT_LE(most_frequent(even), 17u);
+  EXPECT_EQ(even.lines.size(), 100u);
+  EXPECT_GT(even.tallies[0].frequent, 0u);
 }
 
 TEST(MakeRows, HoldsTheSharesOfLanguages) {

@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "golong/plugin.hpp"
+#include "tests/unit/error_message.h"
 
 namespace golong {
 namespace {
@@ -57,12 +58,7 @@ class TaskMakerTest : public testing::Test {
  protected:
   TaskMakerTest() : plugin_(plugin_of<Odd>("odd")), maker_(plugin_, {}) { behaviour = {}; }
   std::string error(uint64_t limit = 100) {
-    try {
-      maker_.generate(document_, 2, 7, limit);
-    } catch (const Error& e) {
-      return e.what();
-    }
-    return "no error";
+    return error_message([&] { maker_.generate(document_, 2, 7, limit); });
   }
   plugin::Plugin plugin_;
   TaskMaker maker_;

@@ -22,7 +22,7 @@ class BadLibrary : public testing::TestWithParam<Fault> {};
 TEST_P(BadLibrary, IsRefused) {
   std::filesystem::path path = bad_library(GetParam().variant);
   ASSERT_TRUE(std::filesystem::exists(path)) << path;
-  std::string message = message_of([&] { open_library(path); });
+  std::string message = error_message([&] { open_library(path); });
   EXPECT_THAT(message, StartsWith(path.string() + ": "));
   for (const char* part : GetParam().message) EXPECT_THAT(message, HasSubstr(part));
 }
@@ -46,6 +46,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Fault{"param_size", {"golong_param has struct_size 8"}},
                     Fault{"param_name", {"the name of parameter 0 must be made of a-z, 0-9, _"}},
                     Fault{"param_twice", {"parameter style is declared twice"}},
+                    Fault{"param_own", {"parameter isolate has a name that golong's own key has"}},
                     Fault{"param_type", {"parameter weight has an unknown type, 7"}},
                     Fault{"param_help", {"parameter weight needs one line of help"}},
                     Fault{"default_type", {"the default of parameter weight has another type"}},
@@ -68,9 +69,9 @@ TEST(Library, LargerStructsAreFine) { EXPECT_EQ(open_library(bad_library("larger
 TEST(Library, AFileThatIsNoLibrary) {
   std::filesystem::path path = testing::TempDir() + "/no_library.so";
   std::ofstream(path) << "text";
-  EXPECT_THAT(message_of([&] { open_library(path); }),
+  EXPECT_THAT(error_message([&] { open_library(path); }),
               AllOf(StartsWith(path.string() + ": cannot be loaded: "), HasSubstr("file too short")));
-  EXPECT_THAT(message_of([&] { open_library("/nowhere/at/all.so"); }),
+  EXPECT_THAT(error_message([&] { open_library("/nowhere/at/all.so"); }),
               HasSubstr("/nowhere/at/all.so: cannot be loaded"));
 }
 

@@ -32,7 +32,7 @@ class NormalizerTest : public testing::Test {
 };
 
 TEST_F(NormalizerTest, NamesTheResponseWithANaN) {
-  EXPECT_THAT(message_of([&] { compute("bad_nan"); }),
+  EXPECT_THAT(error_message([&] { compute("bad_nan"); }),
               AllOf(HasSubstr("normalizer bad_nan"), HasSubstr("nan to response 1"), HasSubstr("task NDCG")));
 }
 
@@ -42,17 +42,17 @@ TEST_F(NormalizerTest, WhatIsNotScoredGetsZeroWhateverThePluginWrote) {
 }
 
 TEST_F(NormalizerTest, WrongCounts) {
-  EXPECT_THAT(message_of([&] { compute("bad_too_few"); }), HasSubstr("to response 2"));
-  EXPECT_THAT(message_of([&] { compute("bad_too_many"); }), HasSubstr("wrote more than the 3 advantages"));
+  EXPECT_THAT(error_message([&] { compute("bad_too_few"); }), HasSubstr("to response 2"));
+  EXPECT_THAT(error_message([&] { compute("bad_too_many"); }), HasSubstr("wrote more than the 3 advantages"));
 }
 
 TEST_F(NormalizerTest, AnExceptionBecomesAnError) {
-  EXPECT_THAT(message_of([&] { compute("bad_throwing"); }),
+  EXPECT_THAT(error_message([&] { compute("bad_throwing"); }),
               AllOf(HasSubstr("normalizer bad_throwing: compute failed"), HasSubstr("no such luck")));
 }
 
 TEST_F(NormalizerTest, MetricsAreFiniteAndNamedAsInFiles) {
-  EXPECT_THAT(message_of([&] { compute("bad_metric"); }), HasSubstr("metric odd the value inf"));
+  EXPECT_THAT(error_message([&] { compute("bad_metric"); }), HasSubstr("metric odd the value inf"));
   compute("counting");
   EXPECT_EQ(metrics_, (std::map<std::string, double>{{"steps_done_so_far-", 1}}));
 }
@@ -67,7 +67,7 @@ TEST_F(NormalizerTest, StateGoesThroughACheckpoint) {
   second.load(first.save());
   second.compute(columns_, metrics_);
   EXPECT_EQ(second.save(), "3");
-  EXPECT_THAT(message_of([&] { second.load("two"); }), HasSubstr("normalizer counting: load failed"));
+  EXPECT_THAT(error_message([&] { second.load("two"); }), HasSubstr("normalizer counting: load failed"));
 }
 
 TEST_F(NormalizerTest, AStateForOneThatKeepsNoneIsAnError) {
@@ -75,7 +75,7 @@ TEST_F(NormalizerTest, AStateForOneThatKeepsNoneIsAnError) {
   Normalizer normalizer(plugin_, {});
   EXPECT_EQ(normalizer.save(), "");
   normalizer.load("");
-  EXPECT_THAT(message_of([&] { normalizer.load("2"); }), HasSubstr("keeps no state"));
+  EXPECT_THAT(error_message([&] { normalizer.load("2"); }), HasSubstr("keeps no state"));
 }
 
 TEST_F(NormalizerTest, AnEmptyBatch) {

@@ -8,6 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/plugin/library.h"
+#include "tests/unit/error_message.h"
 
 namespace golong::plugin {
 
@@ -25,18 +26,6 @@ inline Plugin plugin_of(const std::filesystem::path& library, const std::string&
     if (plugin.id == id && plugin.kind == kind) return plugin;
   }
   throw Error("no " + id + " in " + library.string());
-}
-
-// The message of the Error that `function` throws; fails where it throws none.
-template <class Function>
-std::string message_of(const Function& function) {
-  try {
-    function();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "no Error was thrown";
-  return "";
 }
 
 }  // namespace golong::plugin

@@ -76,7 +76,7 @@ TEST(Registry, OneFileThroughTwoEntriesIsOneLibrary) {
 }
 
 TEST(Registry, AnIdThatStandsTwiceNamesBothLibraries) {
-  std::string message = message_of([] { Registry::load({bad_library("rewards"), bad_library("same_id")}); });
+  std::string message = error_message([] { Registry::load({bad_library("rewards"), bad_library("same_id")}); });
   EXPECT_THAT(message, AllOf(StartsWith(bad_library("same_id").string()), HasSubstr("the reward bad_obedient"),
                              HasSubstr(bad_library("rewards").string()), HasSubstr("Rename one")));
 }
@@ -88,15 +88,15 @@ TEST(Registry, KindsHaveTheirOwnIds) {
 }
 
 TEST(Registry, AFolderThatIsNotThere) {
-  EXPECT_THAT(message_of([] { Registry::load({"/nowhere"}); }),
+  EXPECT_THAT(error_message([] { Registry::load({"/nowhere"}); }),
               AllOf(HasSubstr("/nowhere does not exist"), HasSubstr("plugins.path")));
 }
 
 TEST(Registry, NamesTheNearestId) {
   auto registry = Registry::load({});
-  EXPECT_THAT(message_of([&] { registry->find(Kind::normalizer, "tmn_rewieght"); }),
+  EXPECT_THAT(error_message([&] { registry->find(Kind::normalizer, "tmn_rewieght"); }),
               HasSubstr("there is no normalizer tmn_rewieght; did you mean tmn_reweight?"));
-  EXPECT_THAT(message_of([&] { registry->find(Kind::normalizer, "xxxxxxxxxxxx"); }),
+  EXPECT_THAT(error_message([&] { registry->find(Kind::normalizer, "xxxxxxxxxxxx"); }),
               HasSubstr("xxxxxxxxxxxx; `golong plugin list` shows"));
 }
 
@@ -105,7 +105,7 @@ class SettingsTest : public testing::Test {
   Plugin plugin_ = plugin_of(bad_library("nothing"), "bad_variant", Kind::reward);
 
   std::string complaint(const std::string& key, Scalar value) {
-    return message_of([&] { check_settings(plugin_, {{key, {std::move(value), "x.toml:3:1"}}}); });
+    return error_message([&] { check_settings(plugin_, {{key, {std::move(value), "x.toml:3:1"}}}); });
   }
 };
 
@@ -135,7 +135,7 @@ TEST_F(SettingsTest, ComplaintsSayWhereAndWhatIsExpected) {
 
 TEST(Instance, ARefusalNamesPluginAndReason) {
   Plugin plugin = plugin_of(bad_library("rewards"), "bad_refusing", Kind::reward);
-  EXPECT_THAT(message_of([&] { Instance(plugin, {}); }),
+  EXPECT_THAT(error_message([&] { Instance(plugin, {}); }),
               AllOf(HasSubstr("reward bad_refusing"), HasSubstr("no dictionary anywhere")));
   Instance made(plugin, {{"refuse", {false, ""}}});
   EXPECT_NE(made.get(), nullptr);
@@ -147,7 +147,7 @@ TEST(Instance, OneClassServesTwoPlugins) {
   Plugin own = plugin_of(bad_library("rewards"), "bad_own_mode", Kind::reward);
   Instance strict(moody, {{"mode", {std::string("strict"), ""}}});
   Instance slow(own, {{"mode", {std::string("slow"), ""}}});
-  EXPECT_THAT(message_of([&] {
+  EXPECT_THAT(error_message([&] {
                 Instance(own, {{"mode", {std::string("strict"), "x"}}});
               }),
               HasSubstr("\"fast\", \"slow\""));

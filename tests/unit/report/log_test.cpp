@@ -82,6 +82,13 @@ TEST_F(LogFile, LinesOfThreadsStayWhole) {
   EXPECT_EQ(count, 400u);
 }
 
+TEST_F(LogFile, TheFileAloneGetsWhatTheTerminalHasAnyway) {
+  testing::internal::CaptureStderr();
+  log::write_to_file(log::Level::error, "why it ended");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  EXPECT_THAT(read_file(path_), HasSubstr("error: why it ended"));
+}
+
 TEST_F(LogFile, AFolderThatCannotBeMadeIsNamed) {
   try {
     log::open_file(path_ / "below-a-file" / "golong.log");

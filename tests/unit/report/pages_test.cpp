@@ -16,6 +16,7 @@
 #include "core/report/metrics.h"
 #include "core/report/samples.h"
 #include "core/report/summary.h"
+#include "tests/unit/error_message.h"
 
 namespace golong {
 namespace {
@@ -29,15 +30,6 @@ size_t count(const std::string& text, const std::string& piece) {
   size_t found = 0;
   for (size_t at = 0; (at = text.find(piece, at)) != std::string::npos; at += piece.size()) ++found;
   return found;
-}
-
-std::string message(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
 }
 
 class Pages : public ::testing::Test {
@@ -146,11 +138,11 @@ TEST_F(Pages, LongRunsAreThinned) {
 }
 
 TEST_F(Pages, WhatIsMissingIsNamed) {
-  EXPECT_THAT(message([&] { report({folder_ / "nothing"}); }), HasSubstr("nothing: no metrics.jsonl"));
-  EXPECT_THAT(message([&] { report({}); }), HasSubstr("at least one run"));
+  EXPECT_THAT(error_message([&] { report({folder_ / "nothing"}); }), HasSubstr("nothing: no metrics.jsonl"));
+  EXPECT_THAT(error_message([&] { report({}); }), HasSubstr("at least one run"));
   const auto directory = run("one", 1);
   std::ofstream(directory / "run.json") << "{\"name\": 3}";
-  EXPECT_THAT(message([&] { report({directory}); }), HasSubstr("run.json: expected"));
+  EXPECT_THAT(error_message([&] { report({directory}); }), HasSubstr("run.json: expected"));
 }
 
 TEST_F(Pages, ARunWithoutStepsIsAPage) { EXPECT_THAT(report({run("empty", 0)}), HasSubstr("\"steps\":[]")); }
@@ -180,10 +172,10 @@ TEST_F(Pages, SummaryWithoutErrorsIsRead) {
   EXPECT_EQ(summary.after.at("a").mean, 1);
   EXPECT_FALSE(summary.after.at("a").standard_error);
   std::ofstream(path) << R"({"before": {"a": "x"}})";
-  EXPECT_THAT(message([&] { read_summary(path); }), HasSubstr("expected a number for \"a\""));
+  EXPECT_THAT(error_message([&] { read_summary(path); }), HasSubstr("expected a number for \"a\""));
   std::ofstream(path) << R"({"before": 3})";
-  EXPECT_THAT(message([&] { read_summary(path); }), HasSubstr("\"before\""));
-  EXPECT_THAT(message([&] {
+  EXPECT_THAT(error_message([&] { read_summary(path); }), HasSubstr("\"before\""));
+  EXPECT_THAT(error_message([&] {
                 Summary broken;
                 broken.before["a"].mean = std::nan("");
                 write_summary(path, broken);
@@ -220,10 +212,10 @@ TEST_F(Pages, CurvesLieWhereTheValuesAre) {
 }
 
 TEST_F(Pages, CurvesNeedSteps) {
-  EXPECT_THAT(message([&] { write_curves_svg(folder_ / "x.svg", {run("empty", 0)}); }), HasSubstr("no step yet"));
+  EXPECT_THAT(error_message([&] { write_curves_svg(folder_ / "x.svg", {run("empty", 0)}); }), HasSubstr("no step yet"));
   CurvesOptions options;
   options.names = {"one", "two"};
-  EXPECT_THAT(message([&] { write_curves_svg(folder_ / "x.svg", {run("one", 2)}, options); }),
+  EXPECT_THAT(error_message([&] { write_curves_svg(folder_ / "x.svg", {run("one", 2)}, options); }),
               HasSubstr("as many names"));
 }
 

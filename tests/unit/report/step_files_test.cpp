@@ -13,6 +13,7 @@
 #include "core/base/file.h"
 #include "core/report/metrics.h"
 #include "core/report/samples.h"
+#include "tests/unit/error_message.h"
 
 namespace golong {
 namespace {
@@ -32,14 +33,6 @@ class StepFiles : public ::testing::Test {
 
   std::filesystem::path file(const std::string& name = "metrics.jsonl") const { return folder_ / name; }
   void put(const std::string& text) const { std::ofstream(file()) << text; }
-  static std::string message(const std::function<void()>& call) {
-    try {
-      call();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "";
-  }
   std::vector<int64_t> steps() const {
     std::vector<int64_t> found;
     for (const MetricsRow& row : read_metrics(file())) found.push_back(row.step);
@@ -80,7 +73,7 @@ TEST_F(StepFiles, ResumingCutsOffLaterSteps) {
   }
   MetricsWriter writer(file(), 4);
   EXPECT_EQ(steps(), (std::vector<int64_t>{1, 2, 3, 4}));
-  EXPECT_THAT(message([&] { writer.write(4, {}); }), HasSubstr("step 4"));
+  EXPECT_THAT(error_message([&] { writer.write(4, {}); }), HasSubstr("step 4"));
   writer.write(5, {{"value", 50}});
   EXPECT_EQ(steps(), (std::vector<int64_t>{1, 2, 3, 4, 5}));
   EXPECT_EQ(read_metrics(file()).back().values.at("value"), 50);
@@ -109,19 +102,19 @@ TEST_F(StepFiles, ATornLastLineIsLeftOut) {
 TEST_F(StepFiles, MalformedLinesAreNamed) {
   const auto read = [&] { read_metrics(file()); };
   put("{\"step\": 1}\nnonsense\n{\"step\": 3}\n");
-  EXPECT_THAT(message(read), HasSubstr("metrics.jsonl:2: not JSON"));
+  EXPECT_THAT(error_message(read), HasSubstr("metrics.jsonl:2: not JSON"));
   put("{\"step\": 1}\n{\"a\": 1}\n");
-  EXPECT_THAT(message(read), HasSubstr("metrics.jsonl:2: expected an object with an integer \"step\""));
+  EXPECT_THAT(error_message(read), HasSubstr("metrics.jsonl:2: expected an object with an integer \"step\""));
   put("[1]\n");
-  EXPECT_THAT(message(read), HasSubstr("metrics.jsonl:1"));
+  EXPECT_THAT(error_message(read), HasSubstr("metrics.jsonl:1"));
   put("{\"step\": 2}\n{\"step\": 1}\n");
-  EXPECT_THAT(message(read), HasSubstr("metrics.jsonl:2: step 1 comes after step 2"));
+  EXPECT_THAT(error_message(read), HasSubstr("metrics.jsonl:2: step 1 comes after step 2"));
   put("{\"step\": 2}\n{\"step\": 2}\n");
-  EXPECT_THAT(message(read), HasSubstr("metrics.jsonl:2: step 2 stands twice"));
+  EXPECT_THAT(error_message(read), HasSubstr("metrics.jsonl:2: step 2 stands twice"));
   put("{\"step\": 2, \"a\": \"x\"}\n");
-  EXPECT_THAT(message(read), HasSubstr("metrics.jsonl:1: \"a\" is no number"));
+  EXPECT_THAT(error_message(read), HasSubstr("metrics.jsonl:1: \"a\" is no number"));
   std::filesystem::remove(file());
-  EXPECT_THAT(message(read), HasSubstr("metrics.jsonl"));
+  EXPECT_THAT(error_message(read), HasSubstr("metrics.jsonl"));
 }
 
 TEST_F(StepFiles, AFullDiskIsAnError) {
@@ -132,7 +125,7 @@ TEST_F(StepFiles, AFullDiskIsAnError) {
   const auto handler = std::signal(SIGXFSZ, SIG_IGN);
   const rlimit small{std::filesystem::file_size(file()) + 5, before.rlim_max};
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
-  const std::string text = message([&] { writer.write(2, {{"a", 2}}); });
+  const std::string text = error_message([&] { writer.write(2, {{"a", 2}}); });
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
   std::signal(SIGXFSZ, handler);
   EXPECT_THAT(text, HasSubstr("metrics.jsonl: cannot be written"));

@@ -59,6 +59,17 @@ TEST(RowScorer, WhatCannotBeRoutedIsUnscorable) {
   EXPECT_THAT(score({row}, true)[0], HasSubstr(R"("score": [0.0, null], "outcome": ["scored", "unscorable"])"));
 }
 
+// Neither does it look at the subtask when there are no gold items.
+TEST(RowScorer, AnEmptyListOfItemsScoresZeroBeforeItsSubtaskIsLookedAt) {
+  auto row = [](const std::string& items) {
+    return R"({"data_source": "longbench_pro", "extra_info": {"reward_mode": "T99"}, "response": "</think>x",)"
+           R"("reward_model": {"ground_truth": {"doc_ids": [)" +
+           items + "]}}}";
+  };
+  EXPECT_THAT(score({row("")}, true)[0], HasSubstr(R"("score": 0.0, "outcome": "scored")"));
+  EXPECT_THAT(score({row("\"a\"")}, true)[0], HasSubstr(R"("outcome": "unscorable")"));
+}
+
 TEST(RowScorer, AGoldOfTheWrongShapeIsUnscorable) {
   EXPECT_THAT(score({R"({"data_source": "EM", "reward_model": {"ground_truth": {}}, "response": "x"})"})[0],
               HasSubstr(R"("score": null, "outcome": "unscorable")"));

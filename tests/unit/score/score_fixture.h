@@ -12,6 +12,7 @@
 
 #include "core/base/error.h"
 #include "core/score/scorer.h"
+#include "tests/unit/error_message.h"
 
 namespace golong {
 
@@ -20,8 +21,8 @@ inline std::filesystem::path test_library(const std::string& name) {
 }
 
 inline std::shared_ptr<const plugin::Registry> registry() {
-  static const auto all = plugin::Registry::load(
-      {test_library("bad/bad_rewards.so"), test_library("bad/bad_across.so"), test_library("abi/abi_1_0.so")});
+  static const auto all = plugin::Registry::load({test_library("bad/bad_rewards.so"), test_library("bad/bad_across.so"),
+                                                  test_library("bad/bad_isolated.so"), test_library("abi/abi_1_0.so")});
   return all;
 }
 
@@ -64,18 +65,6 @@ inline std::vector<double> rewards_of(const Group& group) {
   std::vector<double> rewards;
   for (const Response& response : group.responses) rewards.push_back(response.reward);
   return rewards;
-}
-
-// The message of the Error that `function` throws; fails where it throws none.
-template <class Function>
-std::string message_of(const Function& function) {
-  try {
-    function();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "no Error was thrown";
-  return "";
 }
 
 }  // namespace golong

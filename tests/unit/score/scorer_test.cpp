@@ -144,9 +144,17 @@ TEST_P(HangTest, TooManyHangsStopTheRunAndNameRewardAndRow) {
   std::vector<Group> groups;
   for (int i = 0; i < 12; ++i) groups.push_back(group_of(GetParam(), {"hang", "fine"}));
   Scorer scorer(config_with(0.02, 4), registry());
-  EXPECT_THAT(message_of([&] { scorer.score(groups); }),
+  EXPECT_THAT(error_message([&] { scorer.score(groups); }),
               AllOf(StartsWith("reward " + std::string(GetParam())), HasSubstr("row rows.jsonl:7, response 0"),
-                    HasSubstr("calls ignored their deadline of 0.02 s"), HasSubstr("the run stops")));
+                    HasSubstr("calls ignored their deadline of 0.02 s"), HasSubstr("the run stops"),
+                    HasSubstr("Set `isolate = true`")));
+}
+
+TEST_P(HangTest, HowManyHangsStopTheRunIsAKey) {
+  Config config = config_with(0.02, 2);
+  config.rewards.max_hung_calls = 2;
+  std::vector<Group> groups{group_of(GetParam(), {"hang"}), group_of(GetParam(), {"hang"})};
+  EXPECT_THAT(error_message([&] { Scorer(config, registry()).score(groups); }), HasSubstr("2 calls ignored"));
 }
 
 TEST(Scorer, TimeoutsAndErrorsCanHaveAReward) {
@@ -243,10 +251,10 @@ TEST(Scorer, ModeIsTheDefaultOfEveryRewardThatKnowsIt) {
 
 TEST(Scorer, ARewardThatIsNotThereOrCannotBeMade) {
   std::vector<Group> groups{group_of("em", {"label"}), group_of("bad_obedeint", {"x"})};
-  EXPECT_THAT(message_of([&] { Scorer(config_with(60), registry()).score(groups); }),
+  EXPECT_THAT(error_message([&] { Scorer(config_with(60), registry()).score(groups); }),
               HasSubstr("there is no reward bad_obedeint; did you mean bad_obedient?"));
   groups[1].prompt.reward = "bad_refusing";
-  EXPECT_THAT(message_of([&] { Scorer(config_with(60), registry()).score(groups); }),
+  EXPECT_THAT(error_message([&] { Scorer(config_with(60), registry()).score(groups); }),
               AllOf(HasSubstr("reward bad_refusing"), HasSubstr("no dictionary anywhere")));
 }
 

@@ -159,6 +159,53 @@ TEST_F(Grpo, WhenNoRewardsDifferTheErrorSaysWhatToChange) {
                     HasSubstr("train.max_generation_batches"), HasSubstr("train.filter_groups = false")));
 }
 
+TEST_F(Grpo, WhenNothingCanBeScoredTheErrorSaysWhy) {
+  config.rewards.deadline_seconds = 1e-9;
+  for (bool filter : {true, false}) {
+    config.train.filter_groups = filter;
+    EXPECT_THAT(error_of([&] { run_grpo(config, registry(), {}); }),
+                AllOf(HasSubstr("step 1: none of the responses could be scored (12 timeout). The first, of row "),
+                      HasSubstr("rewards.deadline_seconds"), HasSubstr("rewards.timeout_reward")));
+    config.train.generation_prompts = config.train.prompts_per_step = 4;
+  }
+}
+
+// Groups of exact rows, the last third of the data, never differ.
+TEST_F(Grpo, AStepThatFailsKeepsTheStepsBeforeIt) {
+  config.checkpoint.every = 0;
+  config.data.shuffle = false;
+  config.rollout.n = 16;
+  config.train.steps = 50;
+  config.train.prompts_per_step = 1;
+  config.train.max_generation_batches = 1;
+  const std::string error = error_of([&] { run_grpo(config, registry(), {}); });
+  EXPECT_THAT(error, HasSubstr("after 1 generation batches only 0 of 1"));
+  EXPECT_THAT(error, HasSubstr("the rewards of 64 responses are from 0 to 0."));
+  EXPECT_THAT(read_file(folder / "run" / "log.txt"), HasSubstr(error));
+  const size_t done = metrics().size();
+  ASSERT_GT(done, 0u) << error;
+  EXPECT_EQ(newest().step, static_cast<int64_t>(done));
+  // The failed step's draws were given back: it can be done with more of them.
+  config.train.max_generation_batches = 8;
+  config.train.steps = static_cast<int64_t>(done) + 1;
+  TrainOptions resume;
+  resume.resume = true;
+  EXPECT_EQ(run_grpo(config, registry(), resume), config.train.steps);
+}
+
+TEST_F(Grpo, PromptsLongerThanTheModelsPositionsAreLeftOut) {
+  std::string row = exact_row(7), words;
+  for (int i = 0; i < 600; ++i) words += " word";
+  row.replace(row.find("What is"), 7, words);
+  write_file_atomic(folder / "long.jsonl", row);
+  config.data.train.push_back((folder / "long.jsonl").string());
+  config.train.steps = 6;
+  EXPECT_EQ(run_grpo(config, registry(), {}), 6);
+  config.data.train = {(folder / "long.jsonl").string()};
+  config.run.directory = (folder / "other").string();
+  EXPECT_THAT(error_of([&] { run_grpo(config, registry(), {}); }), HasSubstr("more than data.max_prompt_tokens = 511"));
+}
+
 TEST_F(Grpo, ARunIsNotOverwrittenByAccident) {
   config.train.steps = 1;
   run_grpo(config, registry(), {});
@@ -173,7 +220,7 @@ TEST_F(Grpo, ResumingWithAnotherModelOrOtherDataIsAnError) {
   resume.resume = true;
   config.train.steps = 2;
   config.train.seed = 5;
-  EXPECT_THAT(error_of([&] { run_grpo(config, registry(), resume); }), HasSubstr("another seed"));
+  EXPECT_THAT(error_of([&] { run_grpo(config, registry(), resume); }), HasSubstr("train.seed that the run began with"));
   config.train.seed = 0;
   config.model.dtype = "bfloat16";
   EXPECT_THAT(error_of([&] { run_grpo(config, registry(), resume); }), HasSubstr("is of another model"));

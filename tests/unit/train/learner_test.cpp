@@ -2,6 +2,7 @@
 #include "core/train/learner.h"
 
 #include <ATen/ATen.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -33,7 +34,8 @@ TrainConfig config() {
 }
 
 // The gradient of sum over responses of -A / (length * responses) * sum log p: sequence_mean on policy.
-std::map<std::string, at::Tensor> plain_gradients(const Model& model, const Batch& b, double* loss) {
+std::map<std::string, at::Tensor> plain_gradients(const Model& model, const Batch& b, double temperature,
+                                                  double* loss) {
   std::vector<at::Tensor> parts;
   double responses = 0, value = 0;
   for (size_t g = 0; g < b.groups.size(); ++g) {
@@ -42,7 +44,7 @@ std::map<std::string, at::Tensor> plain_gradients(const Model& model, const Batc
       if (response.token_ids.empty()) continue;
       responses += 1;
       value -= b.advantages[g][i];
-      parts.push_back(plain_logprobs(model, b.groups[g], response).mean() * -b.advantages[g][i]);
+      parts.push_back(plain_logprobs(model, b.groups[g], response, temperature).mean() * -b.advantages[g][i]);
     }
   }
   (at::stack(parts).sum() / responses).backward();
@@ -55,12 +57,12 @@ std::map<std::string, at::Tensor> plain_gradients(const Model& model, const Batc
   return gradients;
 }
 
-TEST(Learner, LossGradientAndStepEqualThePlainComputation) {
+void expect_plain_update(double temperature) {
   std::unique_ptr<Model> plain = tiny_model(), model = tiny_model();
   Batch b = batch();
   double loss = 0;
-  std::map<std::string, at::Tensor> gradients = plain_gradients(*plain, b, &loss);
-  Learner learner(*model, config(), 8);
+  std::map<std::string, at::Tensor> gradients = plain_gradients(*plain, b, temperature, &loss);
+  Learner learner(*model, config(), 8, temperature);
   Metrics metrics = learner.update(b.groups, b.advantages);
   EXPECT_NEAR(metrics.at("train/loss"), loss, 1e-6);
   double squares = 0, largest = 0;
@@ -84,6 +86,10 @@ TEST(Learner, LossGradientAndStepEqualThePlainComputation) {
     EXPECT_LT(((tensor.detach() - expected) * clear).abs().max().item<double>(), 1e-5) << name;
   }
 }
+
+TEST(Learner, LossGradientAndStepEqualThePlainComputation) { expect_plain_update(1); }
+
+TEST(Learner, TrainsThePolicyOfTheSamplingTemperature) { expect_plain_update(0.6); }
 
 TEST(Learner, MicroBatchesAddUp) {
   for (const char* reduction : {"token_mean", "sequence_mean", "fixed_length"}) {
@@ -158,6 +164,22 @@ TEST(Learner, WarmsUpLinearlyThenStays) {
   std::vector<double> rates;
   for (int i = 0; i < 6; ++i) rates.push_back(learner.update(b.groups, b.advantages).at("train/learning_rate"));
   EXPECT_EQ(rates, (std::vector<double>{0.25e-3, 0.5e-3, 0.75e-3, 1e-3, 1e-3, 1e-3}));
+}
+
+// Two passes over each batch are two optimizer steps.
+TEST(Learner, TheLearningRateFallsUntilTheLastUpdate) {
+  TrainConfig c = config();
+  c.warmup_steps = 0;
+  c.updates_per_batch = 2;
+  c.learning_rate_decay = "linear";
+  c.min_learning_rate = 0.25e-3;
+  std::unique_ptr<Model> model = tiny_model();
+  Learner learner(*model, c, 8);
+  learner.expect(3);
+  Batch b = batch();
+  std::vector<double> rates;
+  for (int i = 0; i < 4; ++i) rates.push_back(learner.update(b.groups, b.advantages).at("train/learning_rate"));
+  EXPECT_THAT(rates, testing::Pointwise(testing::DoubleEq(), {1e-3, 0.75e-3, 0.5e-3, 0.25e-3}));
 }
 
 TEST(Learner, ClipsTheGradientByItsGlobalNorm) {

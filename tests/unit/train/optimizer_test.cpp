@@ -49,7 +49,9 @@ TEST(AdamW, ThreeStepsByHandAndNoDecayOfNorms) {
     std::vector<double> column;
     for (const auto& g : gradients) column.push_back(g[static_cast<size_t>(i)]);
     EXPECT_NEAR(matrix.view({-1})[i].item<double>(), by_hand(start[static_cast<size_t>(i)], column, 0.1), 1e-6);
-    if (i < 2) EXPECT_NEAR(norm[i].item<double>(), by_hand(ones[static_cast<size_t>(i)], column, 0), 1e-6);
+    if (i < 2) {
+      EXPECT_NEAR(norm[i].item<double>(), by_hand(ones[static_cast<size_t>(i)], column, 0), 1e-6);
+    }
   }
 }
 

@@ -46,7 +46,7 @@ TEST_F(SftTest, LearnsTheGoldAnswersAndWritesAModel) {
   config.eval.rows_per_task = 2;
   double before = loss(folder / "model");
   config.model.path = (folder / "model").string();
-  run_sft(config, registry(), (folder / "out").string(), nullptr);
+  run_sft(config, registry(), (folder / "out").string(), "", nullptr);
   EXPECT_LT(loss(folder / "out"), 0.7 * before);
 }
 
@@ -56,16 +56,16 @@ TEST_F(SftTest, BeginsWithFreshWeightsWhereThereAreNone) {
   config.sft.steps = 2;
   config.sft.rows_per_step = 2;
   config.sft.seed = 4;
-  for (const char* output : {"one", "two"}) run_sft(config, registry(), (folder / output).string(), nullptr);
+  for (const char* output : {"one", "two"}) run_sft(config, registry(), (folder / output).string(), "", nullptr);
   EXPECT_EQ(read_file(folder / "one" / "model.safetensors"), read_file(folder / "two" / "model.safetensors"));
   config.sft.seed = 5;
-  run_sft(config, registry(), (folder / "three").string(), nullptr);
+  run_sft(config, registry(), (folder / "three").string(), "", nullptr);
   EXPECT_NE(read_file(folder / "one" / "model.safetensors"), read_file(folder / "three" / "model.safetensors"));
 }
 
 TEST_F(SftTest, AStopWritesTheModelAsItIs) {
   StopFlag stop{1};
-  run_sft(config, registry(), (folder / "out").string(), &stop);
+  run_sft(config, registry(), (folder / "out").string(), "", &stop);
   EXPECT_NEAR(loss(folder / "out"), loss(folder / "model"), 0.05);
 }
 

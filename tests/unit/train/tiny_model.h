@@ -66,17 +66,23 @@ class PlainAttention : public Attention {
   }
 };
 
-// Log-probabilities of one response's tokens [R], with gradient.
-inline at::Tensor plain_logprobs(const Model& model, const Group& group, const Response& response) {
+// Log-probabilities of every token of the vocabulary at each place of one response [R, V], with gradient.
+inline at::Tensor plain_distributions(const Model& model, const Group& group, const Response& response) {
   std::vector<int64_t> ids(group.prompt.token_ids.begin(), group.prompt.token_ids.end());
   ids.insert(ids.end(), response.token_ids.begin(), response.token_ids.end());
   int64_t tokens = static_cast<int64_t>(ids.size()), count = static_cast<int64_t>(response.token_ids.size());
   PlainAttention attention;
-  at::Tensor token_ids = at::tensor(ids, at::kLong);
-  at::Tensor hidden = model.hidden(token_ids, at::arange(tokens, at::kLong), attention);
+  at::Tensor hidden = model.hidden(at::tensor(ids, at::kLong), at::arange(tokens, at::kLong), attention);
   at::Tensor logits = at::matmul(hidden, model.head().t());
-  at::Tensor logprobs = at::log_softmax(logits.narrow(0, tokens - count - 1, count), -1);
-  return logprobs.gather(1, token_ids.narrow(0, tokens - count, count).unsqueeze(1)).squeeze(1);
+  return at::log_softmax(logits.narrow(0, tokens - count - 1, count), -1);
+}
+
+// Log-probabilities of one response's tokens [R], with gradient.
+inline at::Tensor plain_logprobs(const Model& model, const Group& group, const Response& response,
+                                 double temperature = 1) {
+  std::vector<int64_t> chosen(response.token_ids.begin(), response.token_ids.end());
+  at::Tensor policy = (plain_distributions(model, group, response) / temperature).log_softmax(1);
+  return policy.gather(1, at::tensor(chosen, at::kLong).unsqueeze(1)).squeeze(1);
 }
 
 }  // namespace golong

@@ -1,0 +1,15 @@
+// Several files under one name.
+#pragma once
+#include <string>
+#include <vector>
+
+namespace golong {
+
+// The files that `name` stands for, sorted by name: a file for itself; a folder for the .jsonl and .parquet files in
+// it; "data/*.parquet" (with *, ? and [...]) for those that match. Empty where there is none.
+std::vector<std::string> row_files(const std::string& name);
+
+// row_files of each name in turn. Throws Error that names the one that stands for no file.
+std::vector<std::string> all_row_files(const std::vector<std::string>& names);
+
+}  // namespace golong

@@ -1,0 +1,9 @@
+// The benchmarks of `golong bench`, one file each: each adds its subcommand to it.
+#pragma once
+#include "core/cli/command.h"
+
+namespace golong {
+
+void add_bench_score(CLI::App& bench);
+
+}  // namespace golong
