@@ -28,7 +28,7 @@ for target in "${targets[@]}"; do
     failed=1
     input=$(sed -n 's/.*Test unit written to //p' "$log" | tail -n 1)
     printf 'fuzz: %s FAILED\n%s\n  input:     %s\n  log:       %s\n  reproduce: %s\n' "$target" \
-      "$(grep -m 3 -E 'ERROR|runtime error|does not hold' "$log" || true)" "${input:-(none)}" "$log" \
+      "$(grep -a -m 3 -E 'ERROR|runtime error|does not hold' "$log" || true)" "${input:-(none)}" "$log" \
       "$build/bin/fuzz_$target ${input:-}"
   fi
 done
