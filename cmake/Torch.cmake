@@ -11,3 +11,6 @@ target_include_directories(torch SYSTEM INTERFACE ${TORCH_ROOT}/include ${TORCH_
 target_link_directories(torch INTERFACE ${TORCH_ROOT}/lib)
 target_link_libraries(torch INTERFACE -Wl,--no-as-needed torch torch_cpu c10 -Wl,--as-needed)
 target_link_options(torch INTERFACE -Wl,-rpath,${TORCH_ROOT}/lib)
+# at::parallel_for stands in headers: without OpenMP it is a plain loop. The library is the wheel's own.
+target_compile_options(torch INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
+target_link_libraries(torch INTERFACE ${TORCH_ROOT}/lib/libgomp.so.1)

@@ -8,6 +8,10 @@
 
 #include "core/nn/row_kernels.h"
 
+#ifndef INTRA_OP_PARALLEL
+#error "compiled without OpenMP, at::parallel_for would use one thread (cmake/Torch.cmake)"
+#endif
+
 namespace golong::nn {
 namespace {
 
