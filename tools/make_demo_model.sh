@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes configs/demo/model again: a tokenizer of 2,048 tokens and a small Qwen3, both from the demo's training documents,
-# warm-started on gold answers. Takes about an hour on two cores. Needs the rows of tools/make_demo_data.sh.
+# warm-started on gold answers. Takes about ten minutes on two cores. Needs the rows of tools/make_demo_data.sh.
 #   tools/make_demo_model.sh [golong] [--set sft.steps=...]
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,7 +1,6 @@
 #include "plugins/common/answer_lines.h"
 
 #include <cstring>
-#include <utility>
 
 #include "plugins/common/unicode.h"
 
@@ -33,42 +32,22 @@ std::string normalize_item(std::string_view item) {
   return out;
 }
 
-Items normalize_items(const ItemList& items) {
-  auto text = std::make_unique<std::string>();
-  std::vector<size_t> ends;
-  ends.reserve(items.size());
-  size_t size = 0;
-  for (std::string_view item : items) size += item.size();
-  text->reserve(size);
-  for (std::string_view item : items) {
-    const size_t start = text->size();
-    append_lower(*text, item);
-    text->resize(start + collapse(text->data() + start, text->size() - start));
-    ends.push_back(text->size());
-  }
-  ItemList list;
-  list.reserve(items.size());
-  size_t start = 0;
-  for (size_t end : ends) {
-    list.push_back(std::string_view(*text).substr(start, end - start));
-    start = end;
-  }
-  return {std::move(text), std::move(list)};
-}
-
-Items predicted_items(std::string_view text, std::string_view answer, Mode mode) {
-  auto lowered = std::make_unique<std::string>(lower(answer_area(mode == Mode::strict ? answer : text)));
-  ItemList list;
-  list.reserve(16);
-  char* const end = lowered->data() + lowered->size();
-  for (char* line = lowered->data(); line <= end;) {
+Items read_lines(std::string_view text, bool keep_blank) {
+  Items items{std::make_unique<std::string>(lower(text)), {}};
+  items.list.reserve(16);
+  char* const end = items.text->data() + items.text->size();
+  for (char* line = items.text->data(); line <= end;) {
     char* const found = static_cast<char*>(std::memchr(line, '\n', static_cast<size_t>(end - line)));
     char* const line_end = found ? found : end;
     const std::string_view item(line, collapse(line, static_cast<size_t>(line_end - line)));
-    if (mode == Mode::released || !item.empty()) list.push_back(item);
+    if (keep_blank || !item.empty()) items.list.push_back(item);
     line = line_end + 1;
   }
-  return {std::move(lowered), std::move(list)};
+  return items;
+}
+
+Items predicted_items(std::string_view text, std::string_view answer, Mode mode) {
+  return read_lines(answer_area(mode == Mode::strict ? answer : text), mode == Mode::released);
 }
 
 std::optional<std::string> first_predicted_item(std::string_view text, std::string_view answer, Mode mode) {

@@ -19,11 +19,12 @@ std::string normalize_item(std::string_view item);
 
 // Items, normalised, and the text that they stand in.
 struct Items {
-  std::unique_ptr<const std::string> text;
+  std::unique_ptr<std::string> text;
   ItemList list;
 };
 
-Items normalize_items(const ItemList& items);
+// The lines of a text as items ("" gives one blank line).
+Items read_lines(std::string_view text, bool keep_blank);
 
 // The predicted items. released: of everything that was generated, and blank lines are items (never empty: "" gives one
 // empty item). strict: of what stands after the last </think>, and blank lines are none (may be empty).

@@ -1,5 +1,8 @@
 #include "plugins/common/item_reward.h"
 
+#include <algorithm>
+#include <string>
+
 namespace golong::plugins {
 
 void require_items(const sdk::Gold& gold) {
@@ -10,10 +13,16 @@ void require_items(const sdk::Gold& gold) {
 
 Items gold_items(const sdk::Gold& gold) {
   require_items(gold);
-  ItemList items;
-  items.reserve(gold.size());
-  for (size_t i = 0; i < gold.size(); ++i) items.push_back(gold.item(i));
-  return normalize_items(items);
+  if (gold.size() == 0) return {};
+  // As lines of one text, so that they are read as the response is. A line feed in an item is whitespace like any other.
+  std::string text;
+  for (size_t i = 0; i < gold.size(); ++i) {
+    if (i > 0) text += '\n';
+    const size_t start = text.size();
+    text += gold.item(i);
+    std::replace(text.begin() + static_cast<ptrdiff_t>(start), text.end(), '\n', ' ');
+  }
+  return read_lines(text, true);
 }
 
 }  // namespace golong::plugins

@@ -212,8 +212,9 @@ bool append_lower_in_place(std::string& out, std::string_view s) {
 
 }  // namespace
 
-void append_lower(std::string& out, std::string_view s) {
-  if (append_lower_in_place(out, s)) return;
+std::string lower(std::string_view s) {
+  std::string out;
+  if (append_lower_in_place(out, s)) return out;
   // No mapping looks beyond a space: ICU has to see only the words that need it, found in one of some hundred bytes.
   constexpr size_t few = 256;
   const auto append_parts = [&out](std::string_view text, size_t size, const auto& append_other) {
@@ -227,11 +228,6 @@ void append_lower(std::string& out, std::string_view s) {
   append_parts(s, few, [&](std::string_view part) {
     append_parts(part, 0, [&](std::string_view word) { append_lower_by_icu(out, word); });
   });
-}
-
-std::string lower(std::string_view s) {
-  std::string out;
-  append_lower(out, s);
   return out;
 }
 

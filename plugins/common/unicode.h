@@ -28,8 +28,6 @@ std::string_view last_code_points(std::string_view s, size_t count);
 
 // str.lower: full Unicode mapping, with the final sigma, independent of the locale.
 std::string lower(std::string_view s);
-// out += lower(s).
-void append_lower(std::string& out, std::string_view s);
 
 // str.strip(), str.lstrip(), str.rstrip().
 std::string_view strip(std::string_view s);

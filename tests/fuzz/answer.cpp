@@ -24,7 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   require(length(last_code_points(response, 500)) <= 500, "at most 500 code points");
   require(strip(strip(response)) == strip(response), "stripping twice is stripping once");
   for (Mode mode : {Mode::released, Mode::strict}) {
-    const Items right = normalize_items(split(label, ';'));
+    const Items right = read_lines(replace_all(label, ";", "\n"), true);
     const Items given = predicted_items(response, answer, mode);
     for (double score : {f1_score(right.list, given.list), ndcg_score(right.list, given.list),
                          pairwise_score(right.list, given.list, mode), sub_em_score(right.list, given.list)}) {
