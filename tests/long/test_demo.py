@@ -27,7 +27,7 @@ def test_a_short_demo_leaves_all_that_it_promises(tmp_path):
         assert set(summary["count"][when].values()) == {12}
     assert summary["seed"] == 11
     # The shipped model can do something: it was warm-started.
-    assert sum(summary["before"].values()) / len(TASKS) > 0.3
+    assert sum(summary["before"].values()) / len(TASKS) > 0.25
     steps = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert [step["step"] for step in steps] == [1, 2, 3]
     for step in steps:
