@@ -14,7 +14,8 @@ void require_items(const sdk::Gold& gold) {
 Items gold_items(const sdk::Gold& gold) {
   require_items(gold);
   if (gold.size() == 0) return {};
-  // As lines of one text, so that they are read as the response is. A line feed in an item is whitespace like any other.
+  // As lines of one text, so that they are read as the response is. A line feed in an item is whitespace like any
+  // other.
   std::string text;
   for (size_t i = 0; i < gold.size(); ++i) {
     if (i > 0) text += '\n';
