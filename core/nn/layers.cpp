@@ -8,7 +8,7 @@
 
 #include "core/nn/row_kernels.h"
 
-#ifndef INTRA_OP_PARALLEL
+#if !defined(INTRA_OP_PARALLEL) && !defined(__clang_analyzer__)  // clang-tidy reads it without
 #error "compiled without OpenMP, at::parallel_for would use one thread (cmake/Torch.cmake)"
 #endif
 

@@ -1,6 +1,7 @@
 #include "plugins/common/answer_lines.h"
 
 #include <cstring>
+#include <utility>
 
 #include "plugins/common/unicode.h"
 
@@ -33,17 +34,18 @@ std::string normalize_item(std::string_view item) {
 }
 
 Items read_lines(std::string_view text, bool keep_blank) {
-  Items items{std::make_unique<std::string>(lower(text)), {}};
-  items.list.reserve(16);
-  char* const end = items.text->data() + items.text->size();
-  for (char* line = items.text->data(); line <= end;) {
+  auto lowered = std::make_unique<std::string>(lower(text));
+  ItemList list;
+  list.reserve(16);
+  char* const end = lowered->data() + lowered->size();
+  for (char* line = lowered->data(); line <= end;) {
     char* const found = static_cast<char*>(std::memchr(line, '\n', static_cast<size_t>(end - line)));
     char* const line_end = found ? found : end;
     const std::string_view item(line, collapse(line, static_cast<size_t>(line_end - line)));
-    if (keep_blank || !item.empty()) items.list.push_back(item);
+    if (keep_blank || !item.empty()) list.push_back(item);
     line = line_end + 1;
   }
-  return items;
+  return {std::move(lowered), std::move(list)};
 }
 
 Items predicted_items(std::string_view text, std::string_view answer, Mode mode) {
