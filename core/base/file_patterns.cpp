@@ -35,6 +35,12 @@ std::vector<std::string> matching(const std::string& pattern) {
 
 }  // namespace
 
+std::string relative_to_here() {
+  std::error_code error;
+  const fs::path here = fs::current_path(error);
+  return " (paths are relative to the working directory" + (error ? "" : ", " + here.string()) + ")";
+}
+
 std::vector<std::string> row_files(const std::string& name) {
   std::error_code error;
   if (fs::is_directory(name, error)) return files_in(name);
@@ -46,7 +52,7 @@ std::vector<std::string> all_row_files(const std::vector<std::string>& names) {
   std::vector<std::string> files;
   for (const std::string& name : names) {
     const std::vector<std::string> more = row_files(name);
-    if (more.empty()) fail("there is no file ", name, " (paths are relative to the working directory)");
+    if (more.empty()) fail("there is no file ", name, relative_to_here());
     files.insert(files.end(), more.begin(), more.end());
   }
   return files;

@@ -12,4 +12,7 @@ std::vector<std::string> row_files(const std::string& name);
 // row_files of each name in turn. Throws Error that names the one that stands for no file.
 std::vector<std::string> all_row_files(const std::vector<std::string>& names);
 
+// For messages about a file that is not there: " (paths are relative to the working directory, /home/user)".
+std::string relative_to_here();
+
 }  // namespace golong

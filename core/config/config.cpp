@@ -43,6 +43,16 @@ Config Config::load(const fs::path& file, const std::vector<std::string>& overri
   std::vector<fs::path> chain;
   apply_file(reader, file, chain);
   for (const std::string& assignment : overrides) reader.apply_override(assignment);
+  reader.finish();
+  validate(config);
+  return config;
+}
+
+Config Config::parse(const std::string& text, const std::string& source) {
+  Config config;
+  ConfigReader reader(config);
+  reader.apply(parse_toml(text, source), source);
+  reader.finish();
   validate(config);
   return config;
 }
@@ -51,6 +61,7 @@ Config Config::defaults(const std::vector<std::string>& overrides) {
   Config config;
   ConfigReader reader(config);
   for (const std::string& assignment : overrides) reader.apply_override(assignment);
+  reader.finish();
   validate(config);
   return config;
 }

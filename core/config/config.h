@@ -179,11 +179,15 @@ struct Config {
 
   // Reads a TOML file, the files it `extends`, and `overrides` ("train.learning_rate=1e-5", each later one wins).
   // Paths in the file are taken as they stand, relative to the working directory.
-  // Throws Error "FILE:LINE:COLUMN: ..." for unknown keys (with the nearest), wrong types, ranges, missing files.
+  // Throws Error "FILE:LINE:COLUMN: ..." for unknown keys (with the nearest), wrong types, ranges, missing files; a
+  // line for each mistake.
   static Config load(const std::filesystem::path& file, const std::vector<std::string>& overrides = {});
 
   // Defaults and overrides without a file.
   static Config defaults(const std::vector<std::string>& overrides = {});
+
+  // The text of a file without `extends`; `source` is its name in messages.
+  static Config parse(const std::string& text, const std::string& source);
 
   std::string to_toml() const;  // complete and readable by load()
 };

@@ -101,6 +101,12 @@ void ConfigReader::apply(const toml::table& table, const std::string& source) {
 }
 
 void ConfigReader::apply_override(const std::string& assignment) {
+  mistakes_.in([&] { override_with(assignment); });
+}
+
+void ConfigReader::finish() const { mistakes_.raise(); }
+
+void ConfigReader::override_with(const std::string& assignment) {
   source_ = override_source;
   if (assignment.size() > longest_line)
     fail("--set: expected at most ", longest_line, " bytes, found ", assignment.size());
@@ -122,26 +128,33 @@ void ConfigReader::apply_override(const std::string& assignment) {
   apply(*table, override_source);
 }
 
-void ConfigReader::walk(const toml::table& table, const std::string& path) {
+// What is wrong with one entry does not hide what is wrong with the next.
+template <class Function>
+void ConfigReader::each(const toml::table& table, const std::string& path, const Function& function) {
   for (auto [key, node] : in_file_order(table)) {
-    const std::string name = join(path, toml_key(key->str()));
-    if (path.empty() && key->str() == "extends" && source_ != override_source) continue;
-    if (const auto field = fields_.find(name); field != fields_.end()) {
-      assign(field->second, *node, name);
-    } else if (name == "routes") {
-      routes(*node, name);
-    } else if (name == "tasks") {
-      plugin_tables(plugin::Kind::task, *node, name);
-    } else if (name == "normalizers") {
-      plugin_tables(plugin::Kind::normalizer, *node, name);
-    } else if (path == "rewards" && node->is_table()) {
-      plugin_table(plugin::Kind::reward, std::string(key->str()), *node, name);
-    } else if (std::find(tables_.begin(), tables_.end(), name) != tables_.end()) {
-      walk(table_of(*node, name), name);
-    } else {
-      unknown_key(*key, path);
-    }
+    mistakes_.in([&, key = key, node = node] { function(*key, *node, join(path, toml_key(key->str()))); });
   }
+}
+
+void ConfigReader::walk(const toml::table& table, const std::string& path) {
+  each(table, path, [&](const toml::key& key, const toml::node& node, const std::string& name) {
+    if (path.empty() && key.str() == "extends" && source_ != override_source) return;
+    if (const auto field = fields_.find(name); field != fields_.end()) {
+      assign(field->second, node, name);
+    } else if (name == "routes") {
+      routes(node, name);
+    } else if (name == "tasks") {
+      plugin_tables(plugin::Kind::task, node, name);
+    } else if (name == "normalizers") {
+      plugin_tables(plugin::Kind::normalizer, node, name);
+    } else if (path == "rewards" && node.is_table()) {
+      plugin_table(plugin::Kind::reward, std::string(key.str()), node, name);
+    } else if (std::find(tables_.begin(), tables_.end(), name) != tables_.end()) {
+      walk(table_of(node, name), name);
+    } else {
+      unknown_key(key, path);
+    }
+  });
 }
 
 void ConfigReader::assign(const Field& field, const toml::node& node, const std::string& path) {
@@ -193,39 +206,36 @@ void ConfigReader::assign(const Field& field, const toml::node& node, const std:
 
 void ConfigReader::assign_weights(const Field& field, std::map<std::string, double>& weights, const toml::node& node,
                                   const std::string& path) {
-  for (auto [key, item] : in_file_order(table_of(node, path))) {
-    const std::string name = join(path, toml_key(key->str()));
-    if (!item->is_number()) fail(where(item->source()), ": ", name, ": expected a number, found ", found(*item));
-    const double value = *item->value<double>();
+  each(table_of(node, path), path, [&](const toml::key& key, const toml::node& item, const std::string& name) {
+    if (!item.is_number()) fail(where(item.source()), ": ", name, ": expected a number, found ", found(item));
+    const double value = *item.value<double>();
     if (!within(field.limits, value)) {
-      fail(where(item->source()), ": ", name, ": expected a number, ", to_string(field.limits), "; found ",
-           toml_number(value, item->is_integer()));
+      fail(where(item.source()), ": ", name, ": expected a number, ", to_string(field.limits), "; found ",
+           toml_number(value, item.is_integer()));
     }
-    weights[std::string(key->str())] = value;
-    config_.origins[name] = where(key->source());
-  }
+    weights[std::string(key.str())] = value;
+    config_.origins[name] = where(key.source());
+  });
 }
 
 void ConfigReader::routes(const toml::node& node, const std::string& path) {
-  for (auto [source, entry] : in_file_order(table_of(node, path))) {
-    const std::string name = join(path, toml_key(source->str()));
-    RouteConfig& route = config_.routes[std::string(source->str())];
-    for (auto [key, value] : in_file_order(table_of(*entry, name))) {
-      const std::string key_name = join(name, toml_key(key->str()));
-      if (key->str() != "task" && key->str() != "reward") {
-        fail(where(key->source()), ": unknown key ", key_name, "; a route has the keys task and reward");
+  each(table_of(node, path), path, [&](const toml::key& source, const toml::node& entry, const std::string& name) {
+    RouteConfig& route = config_.routes[std::string(source.str())];
+    config_.origins[name] = where(source.source());
+    each(table_of(entry, name), name, [&](const toml::key& key, const toml::node& value, const std::string& key_name) {
+      if (key.str() != "task" && key.str() != "reward") {
+        fail(where(key.source()), ": unknown key ", key_name, "; a route has the keys task and reward");
       }
-      (key->str() == "task" ? route.task : route.reward) = string_of(*value, key_name);
-      config_.origins[key_name] = where(value->source());
-    }
-    config_.origins[name] = where(source->source());
-  }
+      (key.str() == "task" ? route.task : route.reward) = string_of(value, key_name);
+      config_.origins[key_name] = where(value.source());
+    });
+  });
 }
 
 void ConfigReader::plugin_tables(plugin::Kind kind, const toml::node& node, const std::string& path) {
-  for (auto [id, entry] : in_file_order(table_of(node, path))) {
-    plugin_table(kind, std::string(id->str()), *entry, join(path, toml_key(id->str())));
-  }
+  each(table_of(node, path), path, [&](const toml::key& id, const toml::node& entry, const std::string& name) {
+    plugin_table(kind, std::string(id.str()), entry, name);
+  });
 }
 
 void ConfigReader::plugin_table(plugin::Kind kind, const std::string& id, const toml::node& node,
@@ -235,34 +245,27 @@ void ConfigReader::plugin_table(plugin::Kind kind, const std::string& id, const 
                                                           : config_.normalizer_settings;
   plugin::Settings& settings = tables[id];
   config_.origins[path] = where(node.source());
-  for (auto [key, value] : in_file_order(table_of(node, path))) {
-    const std::string name = join(path, toml_key(key->str()));
-    config_.origins[name] = where(key->source());
-    if (kind == plugin::Kind::task && key->str() == "reward") {
-      config_.task_rewards[id] = string_of(*value, name);
-      config_.origins[name] = where(value->source());
-      continue;
-    }
-    if (kind == plugin::Kind::reward && key->str() == "isolate") {
-      if (!value->is_boolean())
-        fail(where(value->source()), ": ", name, ": expected true or false, found ", found(*value));
-      config_.isolated[id] = *value->value<bool>();
-      continue;
-    }
-    plugin::Scalar scalar;
-    if (value->is_boolean()) {
-      scalar = *value->value<bool>();
-    } else if (value->is_integer()) {
-      scalar = *value->value<int64_t>();
-    } else if (value->is_floating_point()) {
-      scalar = *value->value<double>();
-    } else if (value->is_string()) {
-      scalar = *value->value<std::string>();
+  each(table_of(node, path), path, [&](const toml::key& key, const toml::node& value, const std::string& name) {
+    config_.origins[name] = where(key.source());
+    if (kind == plugin::Kind::task && key.str() == "reward") {
+      config_.task_rewards[id] = string_of(value, name);
+      config_.origins[name] = where(value.source());
+    } else if (kind == plugin::Kind::reward && key.str() == "isolate") {
+      if (!value.is_boolean())
+        fail(where(value.source()), ": ", name, ": expected true or false, found ", found(value));
+      config_.isolated[id] = *value.value<bool>();
     } else {
-      fail(where(value->source()), ": ", name, ": expected a number, a string, true or false; found ", found(*value));
+      settings[std::string(key.str())] = {scalar_of(value, name), where(key.source())};
     }
-    settings[std::string(key->str())] = {scalar, where(key->source())};
-  }
+  });
+}
+
+plugin::Scalar ConfigReader::scalar_of(const toml::node& node, const std::string& path) const {
+  if (node.is_boolean()) return *node.value<bool>();
+  if (node.is_integer()) return *node.value<int64_t>();
+  if (node.is_floating_point()) return *node.value<double>();
+  if (node.is_string()) return *node.value<std::string>();
+  fail(where(node.source()), ": ", path, ": expected a number, a string, true or false; found ", found(node));
 }
 
 const toml::table& ConfigReader::table_of(const toml::node& node, const std::string& path) const {
@@ -298,7 +301,7 @@ void ConfigReader::unknown_key(const toml::key& key, const std::string& parent) 
     for (const std::string& full : elsewhere) suggestion += (suggestion.empty() ? "" : " or ") + full;
   }
   fail(where(key.source()), ": unknown key ", join(parent, toml_key(word)),
-       suggestion.empty() ? "" : "; did you mean " + suggestion + "?");
+       suggestion.empty() ? "; `golong config reference` lists the keys" : "; did you mean " + suggestion + "?");
 }
 
 std::string ConfigReader::where(const toml::source_region& region) const {

@@ -20,7 +20,7 @@ A config is a [TOML](https://toml.io) file. What it leaves out has the default b
   syntax; where a string is expected it may stand without quotes, and one file name may stand for a list.
 - `golong config show FILE` prints the complete result, `golong config check FILE` checks it with its plugins.
 
-Everything is checked before anything is loaded. A mistake is one line with its place and the nearest right key:
+Everything is checked before anything is loaded. Each mistake is one line with its place and the nearest right key:
 
     golong: x.toml:3:1: unknown key train.learning_rat; did you mean train.learning_rate?
 

@@ -5,39 +5,42 @@
 
 #include "core/base/error.h"
 #include "core/base/file_patterns.h"
+#include "core/base/mistakes.h"
 #include "core/base/nearest.h"
 #include "core/config/toml_text.h"
 
 namespace golong {
 namespace {
 
-void validate_train(const Config& config) {
+void validate_train(Mistakes& mistakes, const Config& config) {
   const TrainConfig& train = config.train;
+  const auto wrong = [&](const std::string& key, const auto&... parts) {
+    mistakes.in([&] { fail(name_of(config, key), ": ", parts...); });
+  };
   if (train.mini_batch_prompts > 0 && train.prompts_per_step % train.mini_batch_prompts != 0) {
-    fail(name_of(config, "train.mini_batch_prompts"), ": expected a number that divides train.prompts_per_step (",
-         train.prompts_per_step, "), or 0 for all of them; found ", train.mini_batch_prompts);
+    wrong("train.mini_batch_prompts", "expected a number that divides train.prompts_per_step (", train.prompts_per_step,
+          "), or 0 for all of them; found ", train.mini_batch_prompts);
   }
   if (train.dual_clip != 0 && train.dual_clip <= 1) {
-    fail(name_of(config, "train.dual_clip"), ": expected a number above 1, or 0 for none; found ",
-         toml_number(train.dual_clip));
+    wrong("train.dual_clip", "expected a number above 1, or 0 for none; found ", toml_number(train.dual_clip));
   }
   if (train.generation_prompts <
       (train.prompts_per_step + train.max_generation_batches - 1) / train.max_generation_batches) {
-    fail(name_of(config, "train.generation_prompts"), ": ", train.generation_prompts, " prompts drawn at most ",
-         train.max_generation_batches, " times (train.max_generation_batches) can never fill a step of ",
-         train.prompts_per_step, " (train.prompts_per_step)");
+    wrong("train.generation_prompts", train.generation_prompts, " prompts drawn at most ", train.max_generation_batches,
+          " times (train.max_generation_batches) can never fill a step of ", train.prompts_per_step,
+          " (train.prompts_per_step)");
   }
   const RolloutCorrectionConfig& correction = train.rollout_correction;
   if (correction.lower > correction.upper) {
-    fail(name_of(config, "train.rollout_correction.lower"), ": expected at most train.rollout_correction.upper (",
-         toml_number(correction.upper), "), found ", toml_number(correction.lower));
+    wrong("train.rollout_correction.lower", "expected at most train.rollout_correction.upper (",
+          toml_number(correction.upper), "), found ", toml_number(correction.lower));
   }
 }
 
 void check_files(const Config& config, const std::string& key, const std::vector<std::string>& files) {
   for (const std::string& file : files) {
     if (row_files(file).empty()) {
-      fail(name_of(config, key), ": there is no file ", file, " (paths are relative to the working directory)");
+      fail(name_of(config, key), ": there is no file ", file, relative_to_here());
     }
   }
 }
@@ -74,24 +77,30 @@ void check_rates(const Config& config, const std::string& table, double lowest, 
        toml_number(highest), "), found ", toml_number(lowest));
 }
 
-void check_tables(const Config& config, const plugin::Registry& registry, plugin::Kind kind,
+void check_tables(Mistakes& mistakes, const Config& config, const plugin::Registry& registry, plugin::Kind kind,
                   const PluginSettings& tables) {
   for (const auto& [id, settings] : tables) {
-    check_id(config, registry, kind, plugin::plural(kind) + ("." + toml_key(id)), id);
-    plugin::check_settings(registry.find(kind, id), settings);
+    mistakes.in([&, &id = id, &settings = settings] {
+      check_id(config, registry, kind, plugin::plural(kind) + ("." + toml_key(id)), id);
+      plugin::check_settings(registry.find(kind, id), settings);
+    });
   }
 }
 
 }  // namespace
 
 void validate(const Config& config) {
-  validate_train(config);
-  check_rates(config, "train", config.train.min_learning_rate, config.train.learning_rate);
-  check_rates(config, "sft", config.sft.min_learning_rate, config.sft.learning_rate);
-  const auto& weights = config.data.task_weights;
-  if (!weights.empty() && std::all_of(weights.begin(), weights.end(), [](const auto& w) { return w.second == 0; })) {
-    fail(name_of(config, "data.task_weights"), ": all weights are 0, so no prompt could be drawn");
-  }
+  Mistakes mistakes;
+  validate_train(mistakes, config);
+  mistakes.in([&] { check_rates(config, "train", config.train.min_learning_rate, config.train.learning_rate); });
+  mistakes.in([&] { check_rates(config, "sft", config.sft.min_learning_rate, config.sft.learning_rate); });
+  mistakes.in([&] {
+    const auto& weights = config.data.task_weights;
+    if (!weights.empty() && std::all_of(weights.begin(), weights.end(), [](const auto& w) { return w.second == 0; })) {
+      fail(name_of(config, "data.task_weights"), ": all weights are 0, so no prompt could be drawn");
+    }
+  });
+  mistakes.raise();
 }
 
 void check_purpose(const Config& config, Purpose purpose) {
@@ -102,8 +111,7 @@ void check_purpose(const Config& config, Purpose purpose) {
          "model.path=FOLDER");
   }
   if (!std::filesystem::is_directory(config.model.path, error)) {
-    fail(name_of(config, "model.path"), ": there is no folder ", config.model.path,
-         " (paths are relative to the working directory)");
+    fail(name_of(config, "model.path"), ": there is no folder ", config.model.path, relative_to_here());
   }
   if (purpose != Purpose::eval) need_files(config, "data.train", config.data.train);
   if (purpose == Purpose::eval || config.eval.every > 0) need_files(config, "data.eval", config.data.eval);
@@ -122,21 +130,26 @@ void check_purpose(const Config& config, Purpose purpose) {
 
 void check_plugins(const Config& config, const plugin::Registry& registry) {
   using plugin::Kind;
-  check_tables(config, registry, Kind::task, config.task_settings);
-  check_tables(config, registry, Kind::reward, config.reward_settings);
-  check_tables(config, registry, Kind::normalizer, config.normalizer_settings);
-  check_id(config, registry, Kind::normalizer, "train.normalizer", config.train.normalizer);
+  Mistakes mistakes;
+  const auto check = [&](Kind kind, const std::string& key, const std::string& id) {
+    mistakes.in([&] { check_id(config, registry, kind, key, id); });
+  };
+  check_tables(mistakes, config, registry, Kind::task, config.task_settings);
+  check_tables(mistakes, config, registry, Kind::reward, config.reward_settings);
+  check_tables(mistakes, config, registry, Kind::normalizer, config.normalizer_settings);
+  check(Kind::normalizer, "train.normalizer", config.train.normalizer);
   for (const auto& [source, route] : config.routes) {
     const std::string name = "routes." + toml_key(source);
-    if (!route.task.empty()) check_id(config, registry, Kind::task, name + ".task", route.task);
-    if (!route.reward.empty()) check_id(config, registry, Kind::reward, name + ".reward", route.reward);
+    if (!route.task.empty()) check(Kind::task, name + ".task", route.task);
+    if (!route.reward.empty()) check(Kind::reward, name + ".reward", route.reward);
   }
   for (const auto& [task, reward] : config.task_rewards) {
-    check_id(config, registry, Kind::reward, "tasks." + toml_key(task) + ".reward", reward);
+    check(Kind::reward, "tasks." + toml_key(task) + ".reward", reward);
   }
   for (const auto& [task, weight] : config.data.task_weights) {
-    check_id(config, registry, Kind::task, "data.task_weights." + toml_key(task), task);
+    check(Kind::task, "data.task_weights." + toml_key(task), task);
   }
+  mistakes.raise();
 }
 
 }  // namespace golong

@@ -166,6 +166,10 @@ PromptMaker::~PromptMaker() = default;
 
 Prompt PromptMaker::make(const Row& row, const std::string& uid) const {
   const Route route = state_->router.route(row);
+  if (route.task.empty()) {
+    fail("no task has the reward ", route.reward, ", and column `ability` (\"", row.ability,
+         "\") names none; a prompt needs one: [routes.\"", row.data_source, "\"] task = \"...\"");
+  }
   Rendered rendered = state_->render(row, gold_for(row, route), route.task);
   Prompt prompt;
   prompt.uid = uid;

@@ -32,7 +32,7 @@ struct Row {
 Row parse_row(std::string_view json, const std::string& where);
 
 struct Route {
-  std::string task;
+  std::string task;  // "" where the reward is that of no task: enough to score a response, not to make a prompt
   std::string reward;
   std::string norm_key;
 };

@@ -33,16 +33,19 @@ struct Tally {
 
 }  // namespace
 
-Evaluation evaluate(RolloutEngine& engine, const Scorer& scorer, const Dataset& dataset, const Tokenizer& tokenizer,
-                    const std::vector<int32_t>& stop_ids, const Config& config,
-                    const std::function<bool()>& should_stop,
-                    const std::function<void(size_t done, size_t total)>& on_progress) {
-  std::vector<size_t> chosen;
+std::vector<size_t> rows_to_measure(const Dataset& dataset, const EvalConfig& config) {
+  std::vector<size_t> rows;
   std::map<std::string, int64_t> taken;
   for (size_t i = 0; i < dataset.size(); ++i) {
-    if (config.eval.rows_per_task > 0 && ++taken[dataset.task(i)] > config.eval.rows_per_task) continue;
-    chosen.push_back(i);
+    if (config.rows_per_task == 0 || taken[dataset.task(i)]++ < config.rows_per_task) rows.push_back(i);
   }
+  return rows;
+}
+
+Evaluation evaluate(RolloutEngine& engine, const Scorer& scorer, const Dataset& dataset, const Tokenizer& tokenizer,
+                    const std::vector<int32_t>& stop_ids, const Config& config,
+                    const std::function<bool()>& should_stop, const std::function<void(size_t done)>& on_progress) {
+  const std::vector<size_t> chosen = rows_to_measure(dataset, config.eval);
   Sampling sampling{config.eval.n,           config.eval.max_response_tokens,
                     config.eval.temperature, config.eval.top_p,
                     config.eval.top_k,       stop_ids};
@@ -58,7 +61,7 @@ Evaluation evaluate(RolloutEngine& engine, const Scorer& scorer, const Dataset& 
     decode(groups, tokenizer);
     scorer.score(groups);
     for (const Group& group : groups) tallies[group.prompt.task].add(group, config.rewards);
-    if (on_progress) on_progress(std::min(chosen.size(), start + batch), chosen.size());
+    if (on_progress) on_progress(std::min(chosen.size(), start + batch));
   }
   Evaluation evaluation;
   for (const auto& [task, tally] : tallies) {

@@ -19,13 +19,16 @@ struct Evaluation {
   std::map<std::string, double> not_scored;  // share of responses whose outcome is not `scored`, by task
 };
 
-// Answers the first `rows_per_task` rows of each task (0: all) n times as `config.eval` says. The noise is that of
+// The rows that an evaluation answers: the first `rows_per_task` of each task (0: all), in the order of the data.
+std::vector<size_t> rows_to_measure(const Dataset& dataset, const EvalConfig& config);
+
+// Answers the rows to measure n times as `config.eval` says. The noise is that of
 // Stream::eval and eval.seed: two models see the same. Rows of which nothing was scored are left out of the means.
 // Throws Stopped.
 Evaluation evaluate(RolloutEngine& engine, const Scorer& scorer, const Dataset& dataset, const Tokenizer& tokenizer,
                     const std::vector<int32_t>& stop_ids, const Config& config,
                     const std::function<bool()>& should_stop = {},
-                    const std::function<void(size_t done, size_t total)>& on_progress = {});
+                    const std::function<void(size_t done)>& on_progress = {});
 
 // Fills `text` of every response.
 void decode(std::vector<Group>& groups, const Tokenizer& tokenizer);

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <sstream>
 
-#include "core/base/error.h"
+#include "core/base/mistakes.h"
 #include "core/base/nearest.h"
 #include "core/plugin/registry.h"
 
@@ -72,37 +72,40 @@ void check_range(const golong_param& p, const golong_value& value, const std::st
   }
 }
 
+golong_value checked(const Setting& setting, const golong_param& p, const std::string& table) {
+  const std::string at = setting.where + ": " + table + p.name;
+  golong_value value;
+  if (!convert(setting.value, p.type, value)) {
+    fail(at, " is ", show(setting.value), "; expected ", type_name(p.type), " (", p.help, ")");
+  }
+  check_range(p, value, at, setting.value);
+  return value;
+}
+
 }  // namespace
 
 std::vector<golong_value> check_settings(const Plugin& plugin, const Settings& settings) {
   const golong_descriptor& d = *plugin.descriptor;
-  std::string table = std::string(plural(plugin.kind)) + "." + plugin.id + ".";
+  const std::string table = std::string(plural(plugin.kind)) + "." + plugin.id + ".";
+  Mistakes mistakes;
   std::vector<std::string> names;
-  for (uint32_t i = 0; i < d.param_count; ++i) names.emplace_back(d.params[i]->name);
-  for (const auto& [key, setting] : settings) {
-    if (std::find(names.begin(), names.end(), key) == names.end()) {
-      std::string near = nearest(key, names);
-      if (!near.empty()) fail(setting.where, ": unknown key ", table, key, "; did you mean ", table, near, "?");
-      fail(setting.where, ": unknown key ", table, key, "; `golong plugin show ", plugin.id, "` lists its parameters");
-    }
-  }
   std::vector<golong_value> values;
   for (uint32_t i = 0; i < d.param_count; ++i) {
     const golong_param& p = *d.params[i];
-    auto found = settings.find(p.name);
-    if (found == settings.end()) {
-      values.push_back(p.default_value);
-      continue;
+    names.emplace_back(p.name);
+    values.push_back(p.default_value);
+    if (const auto found = settings.find(p.name); found != settings.end()) {
+      mistakes.in([&] { values.back() = checked(found->second, p, table); });
     }
-    const Setting& setting = found->second;
-    std::string at = setting.where + ": " + table + p.name;
-    golong_value value;
-    if (!convert(setting.value, p.type, value)) {
-      fail(at, " is ", show(setting.value), "; expected ", type_name(p.type), " (", p.help, ")");
-    }
-    check_range(p, value, at, setting.value);
-    values.push_back(value);
   }
+  for (const auto& [key, setting] : settings) {
+    if (std::find(names.begin(), names.end(), key) != names.end()) continue;
+    const std::string near = nearest(key, names);
+    const std::string hint = near.empty() ? "; `golong plugin show " + plugin.id + "` lists its parameters"
+                                          : "; did you mean " + table + near + "?";
+    mistakes.in([&, &key = key, &setting = setting] { fail(setting.where, ": unknown key ", table, key, hint); });
+  }
+  mistakes.raise();
   return values;
 }
 

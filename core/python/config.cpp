@@ -3,6 +3,8 @@
 #include <pybind11/stl.h>
 #include <pybind11/stl/filesystem.h>
 
+#include <regex>
+
 #include "core/base/error.h"
 #include "core/base/nearest.h"
 #include "core/config/reader.h"
@@ -133,15 +135,15 @@ auto without_option(const Function& function) {
   try {
     return function();
   } catch (const Error& error) {
-    const std::string text = error.what();
-    const std::string option = "--set: ";
-    throw Error(text.starts_with(option) ? text.substr(option.size()) : text);
+    static const std::regex option("(^|\n)--set: ");
+    throw Error(std::regex_replace(error.what(), option, "$1"));
   }
 }
 
 // Sets keys in a copy that takes the config's place only when all of it is valid.
 void update(Config& config, const py::dict& values) {
   Config changed = config;
+  ConfigReader reader(changed);
   for (const auto& [name, value] : values) {
     const std::string key = py::str(name);
     const Finder finder(changed, key);
@@ -153,17 +155,11 @@ void update(Config& config, const py::dict& values) {
     }
     // A dict takes the place of what was there; TOML's tables would add to it.
     if (auto* weights = finder.find<Weights>()) weights->clear();
-    ConfigReader(changed).apply_override(key + "=" + toml_of(value, key));
+    reader.apply_override(key + "=" + toml_of(value, key));
   }
+  reader.finish();
   validate(changed);
   config = std::move(changed);
-}
-
-Config from_toml(const std::string& text) {
-  Config config;
-  ConfigReader(config).apply(parse_toml(text, "text"), "text");
-  validate(config);
-  return config;
 }
 
 }  // namespace
@@ -180,7 +176,8 @@ void bind_config(py::module_& module) {
             return without_option([&] { return Config::load(file, overrides); });
           },
           py::arg("file"), py::arg("overrides") = std::vector<std::string>())
-      .def_static("from_toml", &from_toml, py::arg("text"))
+      .def_static(
+          "from_toml", [](const std::string& text) { return Config::parse(text, "text"); }, py::arg("text"))
       .def("to_toml", &Config::to_toml)
       .def("to_dict", &to_dict)
       .def(

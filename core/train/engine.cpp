@@ -57,10 +57,10 @@ std::string evaluate_model(const Config& config, std::shared_ptr<const plugin::R
   RolloutEngine engine(*work.model, {config.rollout.max_running_responses, config.rollout.prefill_chunk_tokens,
                                      config.rollout.batch_invariant});
   Scorer scorer(config, work.registry);
-  Progress progress("evaluate", static_cast<int64_t>(rows->size()));
+  Progress progress("evaluate", static_cast<int64_t>(rows_to_measure(*rows, config.eval).size()));
   Evaluation evaluation = evaluate(
       engine, scorer, *rows, *work.tokenizer, work.stop_ids, config, [stop] { return stop_asked(stop); },
-      [&](size_t done, size_t) { progress.update(static_cast<int64_t>(done)); });
+      [&](size_t done) { progress.update(static_cast<int64_t>(done)); });
   json::object after, errors, counts, parsed, not_scored;
   for (const auto& [task, score] : evaluation.tasks) {
     after[task] = score.mean;

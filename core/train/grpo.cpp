@@ -118,13 +118,7 @@ GrpoRun::GrpoRun(const Config& config, std::shared_ptr<const plugin::Registry> r
       learner_(*work_.model, config.train, config.rollout.max_response_tokens, config.rollout.temperature),
       checkpoints_(checkpoint_folder(config), config.checkpoint.keep) {
   first_step_ = options.resume ? restore() : 0;
-  const fs::path kept = fs::path(config.run.directory) / "config.toml";
-  if (first_step_ > 0 && fs::exists(kept)) {
-    for (const std::string& change : differences(read_file(kept), config.to_toml(), kept.string())) {
-      log::warning("going on with another configuration than the run had: ", change);
-    }
-  }
-  write_file_atomic(kept, config.to_toml());
+  write_file_atomic(fs::path(config.run.directory) / "config.toml", config.to_toml());
 }
 
 int64_t total_steps(const Config& config, size_t rows) {
@@ -283,7 +277,17 @@ int64_t GrpoRun::restore() {
   load_weights(*work_.model, *snapshot);
   learner_.optimizer().load({snapshot->optimizer.begin(), snapshot->optimizer.end()},
                             std::stoll(text("optimizer_steps")));
-  sampler_.load(text("sampler.json"));
+  const std::vector<std::string> changes =
+      differences(text("run.toml"), config_.to_toml(), "the checkpoint's run.toml");
+  try {
+    sampler_.load(text("sampler.json"));
+  } catch (const Error& error) {
+    std::string all;
+    for (const std::string& change : changes) all += "\n  " + change;
+    fail(error.what(), all.empty() ? "" : "\nWhat is another than in the run's checkpoint:", all);
+  }
+  for (const std::string& change : changes)
+    log::warning("going on with another configuration than the run had: ", change);
   if (text("normalizer.id") == config_.train.normalizer) {
     normalizer_.load(text("normalizer.state"));
   } else {
@@ -303,12 +307,13 @@ int64_t GrpoRun::restore() {
 // None when somebody asked to stop.
 std::optional<Evaluation> GrpoRun::measure() {
   log::info("measuring on held-out rows");
-  Progress progress("evaluate", static_cast<int64_t>(eval_rows_->size()), {.plain_every = 1 << 20});
+  const auto rows = static_cast<int64_t>(rows_to_measure(*eval_rows_, config_.eval).size());
+  Progress progress("evaluate", rows, {.plain_every = 1 << 20});
   try {
     return evaluate(
         rollout_, scorer_, *eval_rows_, *work_.tokenizer, work_.stop_ids, config_,
         [this] { return stop_asked(options_.stop); },
-        [&](size_t done, size_t) { progress.update(static_cast<int64_t>(done)); });
+        [&](size_t done) { progress.update(static_cast<int64_t>(done)); });
   } catch (const Stopped&) {
     return {};
   }

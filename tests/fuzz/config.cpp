@@ -3,8 +3,7 @@
 #include <optional>
 
 #include "core/base/error.h"
-#include "core/config/reader.h"
-#include "core/config/validate.h"
+#include "core/config/config.h"
 #include "tests/fuzz/fuzz_input.h"
 
 namespace {
@@ -12,16 +11,11 @@ namespace {
 using golong::Config;
 using golong::fuzz::require;
 
-void apply(Config& config, const std::string& text, const std::string& source) {
-  golong::ConfigReader(config).apply(golong::parse_toml(text, source), source);
-  golong::validate(config);
-}
-
 void check_written(const Config& config) {
   const std::string written = config.to_toml();
   Config again;
   try {
-    apply(again, written, "written.toml");
+    again = Config::parse(written, "written.toml");
   } catch (const golong::Error& error) {
     require(false, error.what());
   }
@@ -43,11 +37,7 @@ void check(Read read) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  check([&] {
-    Config config;
-    apply(config, std::string(reinterpret_cast<const char*>(data), size), "fuzz.toml");
-    return config;
-  });
+  check([&] { return Config::parse(std::string(reinterpret_cast<const char*>(data), size), "fuzz.toml"); });
   check([&] { return Config::defaults({std::string(golong::fuzz::first_line(data, size).first)}); });
   return 0;
 }

@@ -83,6 +83,38 @@ def test_a_misspelt_key(golong, tmp_path):
     assert result.stderr == "golong: x.toml:3:1: unknown key train.learning_rat; did you mean train.learning_rate?\n"
 
 
+def test_every_mistake_is_named_at_once(golong, tmp_path):
+    (tmp_path / "base.toml").write_text("[rollout]\nn = 0\ntop_q = 1\n")
+    (tmp_path / "x.toml").write_text("extends = 'base.toml'\n[run]\nfolder = 'x'\n[routes.a]\ntusk = 'em'\nreward = 3\n"
+                                     "[train]\nsteps = 'x'\n")
+    result = golong("config", "check", "x.toml", "--set", "sft.step=3", cwd=tmp_path)
+    assert result.returncode == 1
+    assert result.stderr == (
+        "golong: base.toml:2:5: rollout.n: expected an integer, at least 1; found 0\n"
+        "base.toml:3:1: unknown key rollout.top_q; did you mean rollout.top_k?\n"
+        "x.toml:3:1: unknown key run.folder; `golong config reference` lists the keys\n"
+        "x.toml:5:1: unknown key routes.a.tusk; a route has the keys task and reward\n"
+        "x.toml:6:10: routes.a.reward: expected a string, found 3\n"
+        "x.toml:8:9: train.steps: expected an integer, found the string \"x\"\n"
+        "--set: unknown key sft.step; did you mean sft.steps?\n")
+
+
+def test_every_mistake_about_plugins_is_named_at_once(golong, tmp_path):
+    (tmp_path / "x.toml").write_text("[train]\nnormalizer = 'grop'\n[rewards.rouge_l]\nmodus = 'strict'\nmode = 'fast'\n"
+                                     "[routes.a]\nreward = 'f2'\n")
+    result = golong("config", "check", "x.toml", cwd=tmp_path)
+    assert result.returncode == 1
+    assert [line.split()[0] for line in result.stderr.removeprefix("golong: ").splitlines()] == [
+        "x.toml:5:1:", "x.toml:4:1:", "x.toml:2:14:", "x.toml:7:10:"]
+
+
+def test_a_file_of_another_kind_is_not_listed_line_by_line(golong, tmp_path):
+    (tmp_path / "x.toml").write_text("".join(f"key{i} = 1\n" for i in range(1000)))
+    result = golong("config", "check", "x.toml", cwd=tmp_path)
+    assert result.returncode == 1 and result.stderr.endswith("... and 980 more\n")
+    assert len(result.stderr.splitlines()) == 21
+
+
 @pytest.mark.parametrize("text, message", [
     ("[train]\nsteps = 'x'\n", "x.toml:2:9: train.steps: expected an integer, found the string \"x\""),
     ("[train\n", "x.toml:1:7: not valid TOML"),

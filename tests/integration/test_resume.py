@@ -221,6 +221,15 @@ def test_a_run_at_its_end_stays_as_it_is(whole):
     assert_equal(whole.outcome(), before)
 
 
+def test_resumed_over_other_rows_it_names_the_key(run, data):
+    run.finish("--set", "train.steps=1")
+    before = run.outcome()
+    result = run.golong("train", run.config, "--resume", "--set", "train.seed=43")
+    assert result.returncode == 1
+    assert "other rows or another order" in result.stderr and "\n  train.seed was 1, is 43" in result.stderr
+    assert_equal(run.outcome(), before)
+
+
 def test_a_misspelt_key_is_named_with_its_place(run):
     text = run.config.read_text().replace("learning_rate", "learning_rat")
     run.config.write_text(text)

@@ -34,18 +34,22 @@ def test_the_template_links_neither_golong_nor_torch(template):
     assert "golong" not in libraries and "torch" not in libraries
 
 
-def test_the_template_scores_its_rows(golong, template):
+def test_the_template_scores_its_rows(golong, template, tmp_path):
     environment = {"GOLONG_PLUGIN_PATH": str(template / "build")}
     shown = golong("plugin", "show", "keyword_coverage", env=environment)
     assert "[rewards.keyword_coverage]" in shown.stdout and "ignore_case = true" in shown.stdout
-    result = golong("score", "--input", template / "rows.jsonl", "--set", "routes.keywords.task=exhaustive_retrieval",
-                    "--set", "routes.keywords.reward=keyword_coverage", env=environment)
+    result = golong("score", "--input", template / "rows.jsonl", "--set", "routes.keywords.reward=keyword_coverage",
+                    env=environment)
     assert result.returncode == 3, result
     rows = [json.loads(line) for line in result.stdout.splitlines()]
     assert [row["score"] for row in rows] == [1.0, 0.5, None]
     assert [row["outcome"] for row in rows] == ["scored", "scored", "unscorable"]
-    assert rows[0]["detail"] == "2 of 2 keywords"
+    assert rows[0]["detail"] == "2 of 2 keywords" and rows[0]["task"] is None  # none is needed to score
     assert "needs gold items" in rows[2]["detail"]
+    trained = golong("train", "--set", f"data.train={template / 'rows.jsonl'}", ROOT / "configs/demo.toml", "--set",
+                     f"model.path={ROOT / 'configs/demo/model'}", "--set", "routes.keywords.reward=keyword_coverage",
+                     "--set", "data.eval=[]", "--set", f"run.directory={tmp_path}", env=environment)
+    assert trained.returncode == 1 and "no task has the reward keyword_coverage" in trained.stderr
 
 
 def test_a_broken_library_in_the_path_is_named(golong, tmp_path):

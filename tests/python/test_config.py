@@ -60,6 +60,8 @@ def test_several_keys_are_set_together_or_not_at_all(config):
     before = config.to_dict()
     with pytest.raises(golong.Error):
         config.update({"train.learning_rate": 5e-6, "rollout.n": 0})
+    with pytest.raises(golong.Error, match="^unknown key a;.*\nrollout.n: expected .* found 0$"):
+        config.update({"a.b": 1, "rollout.n": 0})
     assert config.to_dict() == before
     config.update({"train.prompts_per_step": 12, "train.mini_batch_prompts": 4})
     assert config.train.prompts_per_step == 12

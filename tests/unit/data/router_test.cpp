@@ -125,7 +125,7 @@ TEST_F(RouterTest, UnknownNames) {
               HasSubstr("did you mean T4.2 Query-Focused Summary?"));
   EXPECT_THAT(error_of([&] { route("longbench_pro"); }), HasSubstr("is not one of the 25 subtasks"));
   config_.routes["mine"] = {"", "rouge"};
-  EXPECT_THAT(error_of([&] { route("mine"); }), HasSubstr("rouge"));
+  EXPECT_THAT(error_of([&] { route("mine"); }), HasSubstr("there is no reward rouge; did you mean rouge_l?"));
 }
 
 }  // namespace
