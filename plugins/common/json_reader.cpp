@@ -41,8 +41,17 @@ JsonValue* find(std::vector<JsonMember>& members, Places& places, std::string_vi
 
 }  // namespace
 
-void JsonReader::fail(const std::string& what) const {
-  throw JsonError("not JSON: " + what + " at byte " + std::to_string(at_));
+// The first problem counts; what follows it is not looked at.
+void JsonReader::fail(const char* what) {
+  if (ok()) {
+    problem_ = what;
+    problem_at_ = at_;
+  }
+  at_ = text_.size();
+}
+
+void JsonReader::check() const {
+  if (!ok()) throw JsonError(std::string("not JSON: ") + problem_ + " at byte " + std::to_string(problem_at_));
 }
 
 void JsonReader::begin() {
@@ -84,25 +93,36 @@ bool JsonReader::leave(char close) {
 bool JsonReader::more(char close) {
   skip_space();
   if (leave(close)) return false;
-  if (peek() != ',') fail(close == ']' ? "',' or ']' is missing" : "',' or '}' is missing");
+  if (peek() != ',') {
+    fail(close == ']' ? "',' or ']' is missing" : "',' or '}' is missing");
+    return false;
+  }
   ++at_;
   skip_space();
   return true;
 }
 
-void JsonReader::read_name(std::string& name) {
-  if (peek() != '"') fail("a key in quotes is missing");
+bool JsonReader::read_name(std::string& name) {
   name.clear();
-  string(name);
-  skip_space();
-  if (peek() != ':') fail("':' is missing");
+  if (peek() == '"') {
+    string(name);
+    skip_space();
+    if (peek() != ':') fail("':' is missing");
+  } else {
+    fail("a key in quotes is missing");
+  }
+  if (!ok()) return false;
   ++at_;
   skip_space();
+  return true;
 }
 
 JsonValue JsonReader::value() {
-  if (at_ >= text_.size()) fail("a value is missing");
   JsonValue value;
+  if (at_ >= text_.size()) {
+    fail("a value is missing");
+    return value;
+  }
   switch (text_[at_]) {
     case '"':
       value.kind = JsonValue::Kind::string;
@@ -162,6 +182,7 @@ JsonValue JsonReader::number() {
   if (!digit()) {
     at_ = start;
     fail("a value is missing");
+    return {};
   }
   if (text_[at_] == '0') {
     ++at_;
@@ -205,7 +226,10 @@ JsonValue JsonReader::number() {
 }
 
 unsigned JsonReader::hex4() {
-  if (text_.size() - at_ < 4) fail("an incomplete \\u escape");
+  if (text_.size() - at_ < 4) {
+    fail("an incomplete \\u escape");
+    return 0;
+  }
   unsigned code = 0;
   for (int i = 0; i < 4; ++i) {
     char c = text_[at_ + static_cast<size_t>(i)];
@@ -213,7 +237,10 @@ unsigned JsonReader::hex4() {
                      : c >= 'a' && c <= 'f' ? static_cast<unsigned>(c - 'a' + 10)
                      : c >= 'A' && c <= 'F' ? static_cast<unsigned>(c - 'A' + 10)
                                             : 16U;
-    if (digit == 16U) fail("an invalid \\u escape");
+    if (digit == 16U) {
+      fail("an invalid \\u escape");
+      return 0;
+    }
     code = code * 16 + digit;
   }
   at_ += 4;
@@ -232,7 +259,7 @@ char32_t JsonReader::unicode_escape() {
 }
 
 void JsonReader::escape(std::string& out) {
-  if (at_ >= text_.size()) fail("a string that does not end");
+  if (at_ >= text_.size()) return fail("a string that does not end");
   const char letter = text_[at_++];
   constexpr std::string_view letters = "\"\\/bfnrt", meanings = "\"\\/\b\f\n\r\t";
   if (letter == 'u') {
@@ -251,9 +278,9 @@ void JsonReader::string(std::string& out) {
     const size_t start = at_;
     while (at_ < text_.size() && is_plain(text_[at_])) ++at_;
     out += text_.substr(start, at_ - start);
-    if (at_ >= text_.size()) fail("a string that does not end");
+    if (at_ >= text_.size()) return fail("a string that does not end");
     const char c = text_[at_];
-    if (c != '"' && c != '\\') fail("a control character in a string");
+    if (c != '"' && c != '\\') return fail("a control character in a string");
     ++at_;
     if (c == '"') return;
     escape(out);

@@ -7,8 +7,9 @@
 
 namespace golong::plugins {
 
-// Stands in the text before a value; each call reads on. Every call throws JsonError and JsonLimit as parse_json does;
-// after that nothing more can be read.
+// Stands in the text before a value; each call reads on. Every call throws JsonLimit as parse_json does. Where the text
+// is no JSON nothing more is there to read, values are null and strings end, and ok() is false: many answers of models
+// are none, and an exception for each of them would cost more than the reading.
 class JsonReader {
  public:
   explicit JsonReader(std::string_view text) : text_(text) {}
@@ -16,6 +17,10 @@ class JsonReader {
   // Before the only value of a document, and behind it.
   void begin();
   void end();
+
+  bool ok() const { return problem_ == nullptr; }
+  // Throws JsonError unless ok().
+  void check() const;
 
   // First byte of the value at hand: '{', '[', '"', another for numbers and words; '\0' where nothing is left.
   char peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
@@ -44,20 +49,20 @@ class JsonReader {
     if (leave('}')) return;
     std::string name;
     do {
-      read_name(name);
+      if (!read_name(name)) return;
       member(std::string_view(name));
     } while (more('}'));
   }
 
  private:
-  [[noreturn]] void fail(const std::string& what) const;
+  void fail(const char* what);
   void skip_space();
   bool take(std::string_view word);
   bool digit() const { return at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9'; }
   void enter();
   bool leave(char close);
   bool more(char close);
-  void read_name(std::string& name);
+  bool read_name(std::string& name);
   JsonValue number();
   JsonValue array();
   JsonValue object();
@@ -68,6 +73,8 @@ class JsonReader {
   std::string_view text_;
   size_t at_ = 0;
   size_t depth_ = 0;  // containers around the value at hand
+  const char* problem_ = nullptr;
+  size_t problem_at_ = 0;
 };
 
 }  // namespace golong::plugins

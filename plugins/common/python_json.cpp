@@ -131,6 +131,7 @@ JsonValue parse_json(std::string_view text) {
   reader.begin();
   JsonValue value = reader.value();
   reader.end();
+  reader.check();
   return value;
 }
 

@@ -1,14 +1,12 @@
 #include "plugins/common/unicode.h"
 
-#include <unicode/ucasemap.h>
 #include <unicode/uchar.h>
 #include <unicode/utf8.h>
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
-#include <memory>
-#include <stdexcept>
+#include <optional>
+#include <utility>
 
 namespace golong::plugins {
 
@@ -143,28 +141,6 @@ bool lower_ascii(char* s, size_t size) {
   return !any(all & (Bytes{} + 0x80));
 }
 
-void append_lower_by_icu(std::string& out, std::string_view s) {
-  if (s.size() > static_cast<size_t>(std::numeric_limits<int32_t>::max() / 4)) {
-    throw std::length_error("text of " + std::to_string(s.size()) + " bytes; at most 512 MB can be lower-cased");
-  }
-  UErrorCode status = U_ZERO_ERROR;
-  // The root locale: no Turkish or Lithuanian rules, as in Python.
-  static const std::unique_ptr<UCaseMap, decltype(&ucasemap_close)> map(ucasemap_open("", 0, &status), &ucasemap_close);
-  if (!map) throw std::runtime_error("ICU has no case mapping");
-  const size_t before = out.size();
-  out.resize(before + s.size() + s.size() / 2 + 16);
-  auto size = static_cast<int32_t>(s.size());
-  auto room = [&] { return static_cast<int32_t>(out.size() - before); };
-  int32_t written = ucasemap_utf8ToLower(map.get(), out.data() + before, room(), s.data(), size, &status);
-  if (status == U_BUFFER_OVERFLOW_ERROR) {
-    status = U_ZERO_ERROR;
-    out.resize(before + static_cast<size_t>(written));
-    written = ucasemap_utf8ToLower(map.get(), out.data() + before, room(), s.data(), size, &status);
-  }
-  if (U_FAILURE(status)) throw std::runtime_error(std::string("ICU: ") + u_errorName(status));
-  out.resize(before + static_cast<size_t>(written));
-}
-
 // First bytes of characters beyond ASCII that may be capital letters: none of U+0080 to U+00BF, U+0800 to U+0FFF,
 // U+3000 to U+9FFF and U+B000 to U+EFFF is.
 Bytes may_begin_capital(const Bytes& b) {
@@ -179,55 +155,64 @@ bool is_caseless(std::string_view s) {
   return first == 0xEF && (static_cast<unsigned char>(s[1]) != 0xBC || static_cast<unsigned char>(s[2]) < 0xA1);
 }
 
-// Lower-cases what is no ASCII in s in its place. False where it depends on the characters around (the sigma), or takes
-// another number of bytes.
-bool lower_others(char* s, size_t size) {
-  bool done = true;
-  for_each_byte(s, size, may_begin_capital, [&](size_t start) {
-    size_t at = start;
-    const std::string_view text(s, size);
-    if (is_caseless(text.substr(start))) return;
-    const char32_t c = next_code_point(text, at);
-    constexpr char32_t sigma = 0x3A3, dotted_i = 0x130;
-    const auto small = static_cast<char32_t>(u_tolower(static_cast<UChar32>(c)));
+constexpr char32_t kSigma = 0x3A3, kFinalSigma = 0x3C2, kDottedI = 0x130;
+
+// Is the first code point that can tell (no full stop, no accent, ...), read by `next` until it gives none, a letter
+// with case?
+template <class Next>
+bool meets_cased(const Next& next) {
+  while (const std::optional<char32_t> c = next()) {
+    const auto code = static_cast<UChar32>(*c);
+    if (!u_hasBinaryProperty(code, UCHAR_CASE_IGNORABLE)) return u_hasBinaryProperty(code, UCHAR_CASED);
+  }
+  return false;
+}
+
+// Does the sigma from `start` to `end` close a word? As Unicode says (Final_Sigma), and Python.
+bool is_final_sigma(std::string_view s, size_t start, size_t end) {
+  const bool after_letter = meets_cased([&]() -> std::optional<char32_t> {
+    if (start == 0) return std::nullopt;
+    size_t at = start = previous(s, start);
+    return next_code_point(s, at);
+  });
+  return after_letter && !meets_cased([&]() -> std::optional<char32_t> {
+           if (end == s.size()) return std::nullopt;
+           return next_code_point(s, end);
+         });
+}
+
+// Lower-cases what is no ASCII in `out`, which is s with its ASCII letters lower-cased. In its place as long as the
+// number of bytes stays.
+void lower_others(std::string_view s, std::string& out) {
+  std::string moved;  // what stands before out[copied], once a character has changed its size
+  size_t copied = 0;
+  for_each_byte(s.data(), s.size(), may_begin_capital, [&](size_t start) {
+    if (is_caseless(s.substr(start))) return;
+    size_t end = start;
+    const char32_t c = next_code_point(s, end);
+    auto small = static_cast<char32_t>(u_tolower(static_cast<UChar32>(c)));
+    if (c == kSigma && is_final_sigma(s, start, end)) small = kFinalSigma;
     if (small == c) return;
     std::string bytes;
     append_utf8(bytes, small);
-    if (c == sigma || c == dotted_i || bytes.size() != at - start) {
-      done = false;
+    if (c == kDottedI) bytes = "i\u0307";  // the only one that becomes two
+    if (bytes.size() == end - start) {
+      std::copy(bytes.begin(), bytes.end(), out.begin() + static_cast<ptrdiff_t>(start));
     } else {
-      std::copy(bytes.begin(), bytes.end(), s + start);
+      moved.append(out, copied, start - copied).append(bytes);
+      copied = end;
     }
   });
-  return done;
-}
-
-bool append_lower_in_place(std::string& out, std::string_view s) {
-  const size_t before = out.size();
-  out += s;
-  if (lower_ascii(out.data() + before, s.size()) || lower_others(out.data() + before, s.size())) return true;
-  out.resize(before);
-  return false;
+  if (copied == 0) return;
+  moved.append(out, copied);
+  out = std::move(moved);
 }
 
 }  // namespace
 
 std::string lower(std::string_view s) {
-  std::string out;
-  if (append_lower_in_place(out, s)) return out;
-  // No mapping looks beyond a space: ICU has to see only the words that need it, found in one of some hundred bytes.
-  constexpr size_t few = 256;
-  const auto append_parts = [&out](std::string_view text, size_t size, const auto& append_other) {
-    while (!text.empty()) {
-      const size_t end = text.size() <= size ? text.npos : text.find(' ', size);
-      const std::string_view part = text.substr(0, end == text.npos ? end : end + 1);
-      if (!append_lower_in_place(out, part)) append_other(part);
-      text.remove_prefix(part.size());
-    }
-  };
-  append_parts(s, few, [&](std::string_view part) {
-    append_parts(part, 0, [&](std::string_view word) { append_lower_by_icu(out, word); });
-  });
+  std::string out(s);
+  if (!lower_ascii(out.data(), out.size())) lower_others(s, out);
   return out;
 }
 

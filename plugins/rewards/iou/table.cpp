@@ -26,21 +26,13 @@ void add_rows_of(const JsonValue& data, TableRows& rows) {
   }
 }
 
-// nullopt where the label is not JSON or no text.
-std::optional<TableDocument> read_label(const JsonValue& label) {
-  if (label.kind != Kind::string) return std::nullopt;
-  try {
-    return read_table(label.text);
-  } catch (const JsonError&) {
-    return std::nullopt;
-  }
-}
-
 }  // namespace
 
 GoldTable gold_table(std::string_view ground_truth) {
   std::optional<TableDocument> document = read_table(ground_truth);
-  if (document->label) document = read_label(*document->label);
+  if (const std::optional<JsonValue> label = document->label) {
+    document = label->kind == Kind::string ? find_table(label->text) : std::nullopt;
+  }
   GoldTable table;
   table.readable = document.has_value();
   if (!table.readable) return table;
@@ -66,17 +58,9 @@ std::string_view answer_text(std::string_view text, std::string_view answer, Mod
 
 double table_iou(const GoldTable& gold, std::string_view answer) {
   if (!gold.readable) return 0;
-  // What begins otherwise is no JSON, or a text or a word without "data": most wrong answers, seen without an
-  // exception.
-  constexpr std::string_view beginnings = "{[-0123456789";
-  if (answer.empty() || beginnings.find(answer[0]) == beginnings.npos) return 0;
-  TableDocument document;
-  try {
-    document = read_table(answer);
-  } catch (const JsonError&) {
-    return 0;  // counts as a table without rows
-  }
-  const ItemList keys = document.rows.keys();
+  const std::optional<TableDocument> document = find_table(answer);
+  if (!document) return 0;  // counts as a table without rows
+  const ItemList keys = document->rows.keys();
   std::vector<uint64_t> left = gold.counts;
   uint64_t common = 0;
   for (std::string_view key : keys) {

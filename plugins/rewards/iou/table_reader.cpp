@@ -53,30 +53,49 @@ std::vector<std::string_view> TableRows::keys() const {
   return keys;
 }
 
-TableDocument read_table(std::string_view text) {
-  TableDocument document;
-  JsonReader json(text);
+namespace {
+
+void read_member(JsonReader& json, std::string_view name, TableDocument& document) {
+  if (name == "golden_label") {
+    document.label = json.value();
+  } else if (name != "data") {
+    json.value();
+  } else {
+    document.rows = {};
+    document.data.reset();
+    if (json.peek() == '[') {
+      json.items([&] { document.rows.read(json); });
+    } else {
+      document.data = json.value();
+    }
+  }
+}
+
+void read_document(JsonReader& json, TableDocument& document) {
   json.begin();
   if (json.peek() == '{') {
-    json.members([&](std::string_view name) {
-      if (name == "golden_label") {
-        document.label = json.value();
-      } else if (name != "data") {
-        json.value();
-      } else {
-        document.rows = {};
-        document.data.reset();
-        if (json.peek() == '[') {
-          json.items([&] { document.rows.read(json); });
-        } else {
-          document.data = json.value();
-        }
-      }
-    });
+    json.members([&](std::string_view name) { read_member(json, name, document); });
   } else {
     json.value();
   }
   json.end();
+}
+
+}  // namespace
+
+std::optional<TableDocument> find_table(std::string_view text) {
+  std::optional<TableDocument> document(std::in_place);
+  JsonReader json(text);
+  read_document(json, *document);
+  if (!json.ok()) document.reset();
+  return document;
+}
+
+TableDocument read_table(std::string_view text) {
+  TableDocument document;
+  JsonReader json(text);
+  read_document(json, document);
+  json.check();
   return document;
 }
 

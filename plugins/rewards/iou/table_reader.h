@@ -39,4 +39,7 @@ struct TableDocument {
 // Throws JsonError and JsonLimit.
 TableDocument read_table(std::string_view json);
 
+// nullopt where the text is no JSON. Throws JsonLimit.
+std::optional<TableDocument> find_table(std::string_view json);
+
 }  // namespace golong::plugins
