@@ -74,6 +74,7 @@ namespace {
 // Start of the code point that ends before `end`. REQUIRES: end > 0.
 size_t previous(std::string_view s, size_t end) {
   size_t at = end - 1;
+  if (static_cast<unsigned char>(s[at]) < 0x80) return at;  // most of a text
   while (at > 0 && end - at < 4 && (static_cast<unsigned char>(s[at]) & 0xC0) == 0x80) --at;
   size_t after = at;
   next_code_point(s, after);
