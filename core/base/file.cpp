@@ -99,6 +99,14 @@ void sync_to_disk(const std::filesystem::path& path) {
 }
 
 MappedFile::MappedFile(const std::filesystem::path& path) {
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status) &&
+      !std::filesystem::is_directory(status)) {
+    fail("cannot read ", path.string(),
+         ": it is a pipe or a device, and is to be read more than once; write what comes "
+         "from it into a file");
+  }
   Descriptor file(path, O_RDONLY | O_CLOEXEC);
   size_ = size_of(file, path);
   if (size_ == 0) return;

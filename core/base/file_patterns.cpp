@@ -15,7 +15,10 @@ namespace fs = std::filesystem;
 
 std::vector<std::string> files_in(const fs::path& folder) {
   std::vector<std::string> files;
-  for (const auto& entry : fs::directory_iterator(folder)) {
+  std::error_code error;
+  const fs::directory_iterator entries(folder, error);
+  if (error) fail("cannot read the folder ", folder.string(), ": ", error.message());
+  for (const auto& entry : entries) {
     const std::string kind = entry.path().extension().string();
     if (entry.is_regular_file() && (kind == ".jsonl" || kind == ".parquet")) files.push_back(entry.path().string());
   }
@@ -48,11 +51,17 @@ std::vector<std::string> row_files(const std::string& name) {
   return matching(name);
 }
 
+std::string no_row_files(const std::string& name) {
+  std::error_code error;
+  if (fs::is_directory(name, error)) return "the folder " + name + " holds no .jsonl or .parquet file";
+  return "there is no file " + name + relative_to_here();
+}
+
 std::vector<std::string> all_row_files(const std::vector<std::string>& names) {
   std::vector<std::string> files;
   for (const std::string& name : names) {
     const std::vector<std::string> more = row_files(name);
-    if (more.empty()) fail("there is no file ", name, relative_to_here());
+    if (more.empty()) fail(no_row_files(name));
     files.insert(files.end(), more.begin(), more.end());
   }
   return files;

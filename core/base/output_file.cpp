@@ -1,5 +1,7 @@
 #include "core/base/output_file.h"
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstring>
 #include <system_error>
@@ -11,7 +13,7 @@
 namespace golong {
 
 OutputFile::OutputFile(std::filesystem::path path) : path_(std::move(path)), written_(path_) {
-  if (is_replaceable(path_)) written_ += ".part";
+  if (is_replaceable(path_)) written_ += ".part" + std::to_string(::getpid());
   out_.open(written_, std::ios::binary | std::ios::trunc);
   if (!out_) fail("cannot write ", path_.string(), ": ", std::strerror(errno));
 }
@@ -25,9 +27,15 @@ OutputFile::~OutputFile() {
 
 void OutputFile::commit() {
   out_.flush();
-  if (!out_) fail("cannot write ", path_.string(), " (is the disk full?)");
-  if (written_ != path_) std::filesystem::rename(written_, path_);
+  if (!out_) fail("cannot write ", path_.string(), " (is the disk full?)");  // the destructor removes it
   out_.close();
+  std::error_code error;
+  if (written_ != path_) std::filesystem::rename(written_, path_, error);
+  if (!out_ || error) {
+    std::error_code ignored;
+    if (written_ != path_) std::filesystem::remove(written_, ignored);
+    fail("cannot write ", path_.string(), ": ", error ? error.message() : "closing it failed (is the disk full?)");
+  }
 }
 
 }  // namespace golong

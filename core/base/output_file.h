@@ -5,8 +5,8 @@
 
 namespace golong {
 
-// Writes PATH.part and renames it with commit(); without commit() the destructor removes it. What is no regular file (a
-// device, a pipe, a link) is written as it goes.
+// Writes PATH.part<process id> and renames it with commit(); without commit() the destructor removes it. What is no
+// regular file (a device, a pipe, a link) is written as it goes.
 class OutputFile {
  public:
   explicit OutputFile(std::filesystem::path path);  // Error where the file cannot be made

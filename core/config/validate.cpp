@@ -24,8 +24,8 @@ void validate_train(Mistakes& mistakes, const Config& config) {
   if (train.dual_clip != 0 && train.dual_clip <= 1) {
     wrong("train.dual_clip", "expected a number above 1, or 0 for none; found ", toml_number(train.dual_clip));
   }
-  if (train.generation_prompts <
-      (train.prompts_per_step + train.max_generation_batches - 1) / train.max_generation_batches) {
+  if (train.filter_groups && train.generation_prompts < (train.prompts_per_step + train.max_generation_batches - 1) /
+                                                            train.max_generation_batches) {
     wrong("train.generation_prompts", train.generation_prompts, " prompts drawn at most ", train.max_generation_batches,
           " times (train.max_generation_batches) can never fill a step of ", train.prompts_per_step,
           " (train.prompts_per_step)");
@@ -40,7 +40,7 @@ void validate_train(Mistakes& mistakes, const Config& config) {
 void check_files(const Config& config, const std::string& key, const std::vector<std::string>& files) {
   for (const std::string& file : files) {
     if (row_files(file).empty()) {
-      fail(name_of(config, key), ": there is no file ", file, relative_to_here());
+      fail(name_of(config, key), ": ", no_row_files(file));
     }
   }
 }

@@ -8,7 +8,6 @@
 #include <parquet/file_reader.h>
 
 #include <algorithm>
-#include <set>
 
 #include "core/base/error.h"
 #include "core/base/hash.h"

@@ -51,7 +51,8 @@ class Seen {
   std::set<uint64_t> prompts_;
 };
 
-// Keeps any one answer of a task below a share of its rows, at every moment: else a model does well by guessing it.
+// Keeps any one answer of a task to a share of the rows that are made, and two more: else a model does well by guessing
+// it. Rows that turn out to be wrong afterwards have been counted.
 class AnswerShares {
  public:
   explicit AnswerShares(double most) : most_(most) {}

@@ -12,6 +12,7 @@
 #include "core/base/error.h"
 #include "core/cli/engine.h"
 #include "core/python/bindings.h"
+#include "core/report/log.h"
 
 namespace golong::python {
 
@@ -37,6 +38,14 @@ bool call_back(Training& training, const py::object& callback, const StepReport&
   } catch (...) {
     training.callback_failure = std::current_exception();
     return false;
+  }
+}
+
+void log_callback_failure(const Training& training) {
+  try {
+    std::rethrow_exception(training.callback_failure);
+  } catch (const std::exception& error) {
+    log::error("the callback failed, and the run that it stopped could not be saved: ", error.what());
   }
 }
 
@@ -105,7 +114,9 @@ int64_t train(const Config& settings, bool resume, const py::object& callback) {
     const py::gil_scoped_release release;
     thread.join();
   }
-  // A failure first: after an interrupt it says that the run could not be saved.
+  // A failure first: after an interrupt it says that the run could not be saved. One of the callback has stopped the
+  // run; it then is only in the log.
+  if (training.failure && training.callback_failure) log_callback_failure(training);
   if (training.failure) std::rethrow_exception(training.failure);
   if (training.callback_failure) std::rethrow_exception(training.callback_failure);
   if (interrupt) throw py::error_already_set(*interrupt);

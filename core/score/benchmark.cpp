@@ -91,14 +91,16 @@ class DirectCalls {
     plugin::ErrorBuffer error;
     void* prepared = nullptr;
     const golong_reward& reward = instance_.reward();
-    if (reward.prepare(instance_.get(), &gold.get(), &prepared, error.get()) != GOLONG_OK) fail(error.text());
+    if (reward.prepare(instance_.get(), &gold.get(), &prepared, error.get()) != GOLONG_OK)
+      fail(instance_.plugin().id, ": prepare failed: ", error.text());
     for (const Response& response : responses) {
       const auto deadline = Clock::now() + std::chrono::duration_cast<Clock::duration>(deadline_);
       const golong_call call{sizeof(golong_call), 0, deadline.time_since_epoch().count(), cancelled, {nullptr, ignore}};
       const golong_response view{sizeof(golong_response), 0, plugin::view(response.text),
                                  plugin::view(answer_part(response.text))};
       double score = 0;
-      if (reward.score(instance_.get(), prepared, &view, &call, &score, error.get()) != GOLONG_OK) fail(error.text());
+      if (reward.score(instance_.get(), prepared, &view, &call, &score, error.get()) != GOLONG_OK)
+        fail(instance_.plugin().id, ": score failed: ", error.text());
     }
     reward.release(instance_.get(), prepared);
   }
@@ -152,6 +154,9 @@ ScoreBenchmark measure_rewards(const RowFile& rows, const Config& config,
     if (groups.empty()) continue;
     measured += groups.size();
     const plugin::Plugin& plugin = registry->find(plugin::Kind::reward, reward);
+    if (config.is_isolated(reward)) {
+      fail("rewards.", reward, ".isolate: a benchmark calls the reward in its own process; set it to false to measure");
+    }
     const plugin::Instance instance(plugin, reward_settings(config, plugin));
     const DirectCalls calls(instance, config.rewards.deadline_seconds);
     RewardSpeed speed{reward, groups.size()};

@@ -69,6 +69,10 @@ ScoreResult IsolatedJob::score(size_t item) {
 // What goes wrong here concerns no response: they have their results.
 void IsolatedJob::release() {
   if (!worker_) return;
+  if (work_.batch->stopped()) {
+    worker_ = nullptr;  // nobody waits for it: it goes as it is
+    return;
+  }
   const Clock::time_point latest = Clock::now() + context_.prepare_deadline() + context_.grace;
   const WorkerAnswer answer = worker_->ask(FrameKind::release, "", latest);
   if (answer.kind == WorkerAnswer::Kind::late) {

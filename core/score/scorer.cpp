@@ -35,7 +35,7 @@ struct RewardPlace {
   std::shared_ptr<IsolatedReward> isolated;
 };
 
-using StartJob = std::function<void(ThreadPool&)>;
+using StartJob = std::function<void(ThreadPool&)>;  // hands a job over to the pool, once
 
 }  // namespace
 
@@ -99,10 +99,10 @@ StartJob Scorer::State::job(Group& group, size_t index, const std::shared_ptr<Ba
   GroupWork work{batch, reward.plugin, prompt.gold, prompt.uid, index, std::move(items)};
   if (reward.isolated) {
     auto job = std::make_shared<IsolatedJob>(context, std::move(work), reward.isolated);
-    return [job](ThreadPool& pool) { IsolatedJob::start(job, pool); };
+    return [job = std::move(job)](ThreadPool& pool) mutable { IsolatedJob::start(std::move(job), pool); };
   }
   auto job = std::make_shared<GroupJob>(context, std::move(work), reward.instances);
-  return [job](ThreadPool& pool) { GroupJob::start(job, pool); };
+  return [job = std::move(job)](ThreadPool& pool) mutable { GroupJob::start(std::move(job), pool); };
 }
 
 void Scorer::State::wait(Batch& batch) {
@@ -138,10 +138,7 @@ void Scorer::score(std::vector<Group>& groups) const {
     if (auto job = state_->job(groups[g], g, batch, to_score[g])) jobs.push_back(std::move(job));
   }
   // Only now: where a reward is not known or cannot be made, nothing has begun.
-  for (StartJob& start : jobs) {
-    start(state_->pool);
-    start = nullptr;  // the pool owns the job alone
-  }
+  for (StartJob& start : jobs) start(state_->pool);
   state_->wait(*batch);
   const RewardsConfig& config = state_->config.rewards;
   for (size_t g = 0; g < groups.size(); ++g) {

@@ -23,7 +23,8 @@ class Scorer {
   // Copies the config. A reward is made when the first group asks for it; threads start at once.
   Scorer(const Config& config, std::shared_ptr<const plugin::Registry> registry);
 
-  // Waits for nothing: calls that hang keep what they use.
+  // Waits for calls that run, of isolated rewards until their deadline and grace at the most. Calls that were given up
+  // keep what they use.
   ~Scorer();
 
   // Sets reward, outcome and detail of every response from its text and the prompt's gold. `prepare` runs once for each

@@ -69,14 +69,15 @@ std::string evaluate_model(const Config& config, std::shared_ptr<const plugin::R
   }
   for (const auto& [task, share] : evaluation.parsed) parsed[task] = share;
   for (const auto& [task, share] : evaluation.not_scored) not_scored[task] = share;
-  return json::serialize(json::object{{"model", measured},
-                                      {"seed", config.eval.seed},
-                                      {"after", after},
-                                      {"standard_error", errors},
-                                      {"count", counts},
-                                      {"parsed", parsed},
-                                      {"not_scored", not_scored},
-                                      {"mean", mean_over_tasks(evaluation.tasks)}});
+  return json::serialize(json::object{
+      {"model", measured},
+      {"seed", config.eval.seed},
+      {"after", after},
+      {"standard_error", errors},
+      {"count", counts},
+      {"parsed", parsed},
+      {"not_scored", not_scored},
+      {"mean", evaluation.tasks.empty() ? json::value(nullptr) : json::value(mean_over_tasks(evaluation.tasks))}});
 }
 
 void make_fresh_model(const std::string& config_json, const std::string& output, uint64_t seed) {

@@ -127,7 +127,7 @@ int64_t total_steps(const Config& config, size_t rows) {
   return std::max<int64_t>(1, config.train.epochs * static_cast<int64_t>(rows) / per_step);
 }
 
-// A generation batch without a single score says that scoring is broken, not that the rows are too hard.
+// A batch without a single score says that scoring is broken, not that the rows are too hard.
 void check_scored(int64_t step, const std::vector<Group>& groups, const RewardsConfig& config) {
   std::map<std::string, size_t> outcomes;
   const Group* example = nullptr;
@@ -179,6 +179,7 @@ std::vector<Group> GrpoRun::collect(int64_t step, Metrics& metrics) {
   Timer timer;
   for (int64_t round = 0; kept.size() < wanted; ++round) {
     if (round == train.max_generation_batches) {
+      check_scored(step, all, config_.rewards);
       fail("step ", step, ": after ", round, " generation batches only ", kept.size(), " of ", wanted,
            " groups have rewards that differ; ", range_of_rewards(all, config_.rewards),
            ". Raise train.max_generation_batches or rollout.n, lower "
@@ -195,13 +196,13 @@ std::vector<Group> GrpoRun::collect(int64_t step, Metrics& metrics) {
     generate += timer.lap();
     progress_->phase("score");
     scorer_.score(groups);
-    check_scored(step, groups, config_.rewards);
     score += timer.lap();
     for (Group& group : groups) {
       if (kept.size() < wanted && (!train.filter_groups || rewards_differ(group, config_.rewards)))
         kept.push_back(group);
       all.push_back(std::move(group));
     }
+    if (all.size() >= wanted) check_scored(step, all, config_.rewards);  // fewer may be rows that have no score
   }
   ReportColumns columns = report_columns(all, config_.rewards);
   add(metrics, generation_metrics(columns.groups, columns.responses));
@@ -319,21 +320,25 @@ std::optional<Evaluation> GrpoRun::measure() {
   }
 }
 
-// One step, or none when somebody asked to stop while it generated, before its update. Its draws are given back then,
-// so that a resumed run does the step again from its beginning; likewise when it fails before its update, and the steps
-// before it are saved.
+// One step, or none when somebody asked to stop while it generated, before its update. Its draws and what it told the
+// normalizer are taken back then, so that a resumed run does the step again from its beginning; likewise when it fails
+// before its update, and the steps before it are saved.
 std::optional<Metrics> GrpoRun::whole_step(int64_t step) {
-  const std::string before = sampler_.save();
+  const std::string draws = sampler_.save(), state = normalizer_.save();
+  const auto undo = [&] {
+    sampler_.load(draws);
+    normalizer_.load(state);
+  };
   const int64_t updates = learner_.optimizer().steps();
   try {
     return this->step(step);
   } catch (const Stopped&) {
-    sampler_.load(before);
+    undo();
     return {};
   } catch (...) {
     if (learner_.optimizer().steps() == updates && step - 1 > saved_) {
       try {
-        sampler_.load(before);
+        undo();
         save(step - 1);
         log::warning("step ", step, " failed; the ", step - 1, " steps before it are saved");
       } catch (const std::exception& error) {  // why the step failed says more

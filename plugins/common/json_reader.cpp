@@ -253,6 +253,7 @@ char32_t JsonReader::unicode_escape() {
   size_t before = at_;
   at_ += 2;
   unsigned second = hex4();
+  if (!ok()) return code;
   if (second >= 0xDC00 && second <= 0xDFFF) return 0x10000 + ((code - 0xD800) << 10) + (second - 0xDC00);
   at_ = before;  // a lone surrogate; what follows is read by itself
   return code;

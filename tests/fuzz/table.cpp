@@ -36,6 +36,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::optional<JsonValue> tree = read<JsonValue>(response, parse_json);
   const std::optional<TableDocument> table = read<TableDocument>(response, read_table);
   require(tree.has_value() == table.has_value(), "both ways read the same texts");
+  try {
+    require(find_table(response).has_value() == table.has_value(), "with and without exceptions");
+  } catch (const JsonLimit&) {
+    require(!table, "with and without exceptions");
+  }
   if (!tree) return 0;
   const JsonValue* rows = tree->find("data");
   const bool is_list = rows && rows->kind == JsonValue::Kind::array;

@@ -97,6 +97,22 @@ TEST(PythonJson, RefusesWhatPythonRefuses) {
                           "1"}) {
     EXPECT_THROW(plugins::parse_json(bad), plugins::JsonError) << bad;
   }
+  const std::string whole = R"({"data": [["a", 1.5, {"b": "\ud83d\ude00\u00e9"}], [null, true]], "x": -3e2})";
+  EXPECT_NO_THROW(plugins::parse_json(whole));
+  for (size_t size = 0; size < whole.size(); ++size) {
+    const std::string part = whole.substr(0, size);
+    EXPECT_THROW(plugins::parse_json(part), plugins::JsonError) << part;
+  }
+  for (const char* bad :
+       {R"("\u12")", R"("\ud800\uZZZZ")", R"({"a"})", R"({"a" 1})", R"({"a":1,})", R"({"data":[[1}})"}) {
+    EXPECT_THROW(plugins::parse_json(bad), plugins::JsonError) << bad;
+  }
+  try {
+    plugins::parse_json("[1 2]");
+    ADD_FAILURE() << "no JsonError";
+  } catch (const plugins::JsonError& error) {
+    EXPECT_STREQ(error.what(), "not JSON: ',' or ']' is missing at byte 3");
+  }
   EXPECT_THROW(plugins::parse_json(std::string(100'000, '[')), plugins::JsonLimit);
   EXPECT_THROW(plugins::parse_json(std::string(5000, '7')), plugins::JsonLimit);
   EXPECT_NO_THROW(plugins::parse_json(std::string(4300, '7')));

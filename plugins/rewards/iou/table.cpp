@@ -1,6 +1,5 @@
 #include "plugins/rewards/iou/table.h"
 
-#include <algorithm>
 #include <optional>
 #include <utility>
 

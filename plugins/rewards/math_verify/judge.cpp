@@ -36,9 +36,10 @@ bool is_judged_mode(std::string_view name) {
 
 JudgedGold::JudgedGold(const sdk::Gold& gold, Mode mode) : mode_(mode), by_value_(gold.variant() == "math_verify") {
   if (!by_value_ && !is_judged_mode(gold.variant())) {
-    throw sdk::Unscorable("extra_info.reward_mode \"" + std::string(gold.variant()) +
-                          "\" of a row for a judge model; expected math_verify, model_judge, model_judge_with_question "
-                          "or model_compare");
+    throw sdk::Unscorable(
+        "a row for a judge model needs the extra_info.reward_mode math_verify, model_judge, "
+        "model_judge_with_question or model_compare; its reward_mode, else its data_source, is \"" +
+        std::string(gold.variant()) + "\"");
   }
   const JsonValue truth = gold.json().empty() ? JsonValue() : parse_json(gold.json());
   const JsonValue* answer = answer_in(truth);

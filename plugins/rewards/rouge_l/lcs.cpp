@@ -158,6 +158,7 @@ bool SubsequenceFinder::find(const Words& reference, std::vector<uint32_t>& take
   // The walk makes a call for each step and one at the edge: at least as many as the shorter side has words.
   if (max_steps_ > 0 && std::min(i, j) + 1 > max_steps_) return false;
   if (!long_target_) return find_in_short(reference, taken);
+  count_work(i * long_target_->blocks());
   Table table(reference, *long_target_, max_steps_, cancelled_);
   return walk(
       reference, *hypothesis_, max_steps_, [&](size_t row, size_t column) { return table.grows(row, column); }, taken);

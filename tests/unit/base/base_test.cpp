@@ -56,6 +56,10 @@ TEST_F(Files, ReadsFilesWithoutASize) { EXPECT_THAT(read_file("/proc/self/status
 TEST_F(Files, ErrorsNameThePathAndTheReason) {
   const std::string gone = (folder / "gone").string();
   EXPECT_EQ(error_message([&] { read_file(gone); }), "cannot open " + gone + ": No such file or directory");
+  const fs::path pipe = folder / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_THAT(error_message([&] { MappedFile file(pipe); }), HasSubstr("it is a pipe or a device"));
+  fs::remove(pipe);
   EXPECT_EQ(error_message([&] { MappedFile file(gone); }), "cannot open " + gone + ": No such file or directory");
   EXPECT_THAT(error_message([&] { read_file(folder); }), HasSubstr("it is a folder"));
   EXPECT_THAT(error_message([&] { write_file_atomic(folder / "gone" / "x", "y"); }),

@@ -35,6 +35,23 @@ TEST_F(OutputFileTest, AppearsWhenItIsComplete) {
   EXPECT_EQ(files(), 1u);
 }
 
+TEST_F(OutputFileTest, TwoOfOneNameDoNotMix) {
+  write_file_atomic(folder / "out.part", "the user's");
+  {
+    OutputFile output(folder / "out");
+    output.stream() << "whole";
+    output.commit();
+  }
+  EXPECT_EQ(read_file(folder / "out.part"), "the user's");
+}
+
+TEST_F(OutputFileTest, AFolderInTheWayIsAnErrorAndNothingStays) {
+  OutputFile output(folder / "out");
+  fs::create_directories(folder / "out" / "inside");
+  EXPECT_THROW(output.commit(), Error);
+  EXPECT_EQ(files(), 1u);
+}
+
 TEST_F(OutputFileTest, LeavesNothingWithoutCommit) {
   OutputFile(folder / "out").stream() << "half";
   EXPECT_EQ(files(), 0u);
