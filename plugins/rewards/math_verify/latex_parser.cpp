@@ -391,13 +391,13 @@ Expr parse_latex(const std::string& latex, bool real) {
     LatexGrammar grammar(std::move(*tokens), real);
     if (Expr e = grammar.set_relation(); e && grammar.at_end()) return e;
     grammar.restart();
+    if (Expr e = grammar.elements_relation(); e && grammar.at_end()) return e;
+    grammar.restart();
     std::vector<Exprs> lists;
     if (grammar.elements(lists, true) && grammar.at_end()) {
       if (Expr number = comma_number(latex)) return number;
       return set_or_value(lists);
     }
-    grammar.restart();
-    if (Expr e = grammar.elements_relation(); e && grammar.at_end()) return e;
   } catch (const ParseError&) {
   }
   return nullptr;
