@@ -2,6 +2,8 @@
 
 #include <filesystem>
 
+#include "core/base/error.h"
+
 namespace golong {
 namespace {
 
@@ -28,6 +30,13 @@ void add_config_option(CLI::App& command, ConfigOptions& options) {
   command.add_option("--config", options.file, "TOML file (docs/reference/config.md); without it, the defaults")
       ->type_name("FILE");
   add_set_option(command, options);
+}
+
+void check_output(const std::string& input, const std::string& output) {
+  std::error_code error;  // a file that is not there is not the same one
+  if (std::filesystem::is_regular_file(output, error) && std::filesystem::equivalent(input, output, error)) {
+    fail("--output ", output, " is the input itself, which would be lost; choose another file");
+  }
 }
 
 std::shared_ptr<const plugin::Registry> load_plugins(const Config& config) {

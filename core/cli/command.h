@@ -35,6 +35,9 @@ void add_config_argument(CLI::App& command, ConfigOptions& options);
 // Adds `--config FILE` (optional) and `--set`.
 void add_config_option(CLI::App& command, ConfigOptions& options);
 
+// Throws Error where `output` is the file `input`, which would be lost.
+void check_output(const std::string& input, const std::string& output);
+
 // Loads the plugins of the config and checks its plugin tables against them.
 std::shared_ptr<const plugin::Registry> load_plugins(const Config& config);
 

@@ -34,8 +34,8 @@ size_t table_count(const Config& config) {
 
 void check(const ConfigOptions& options) {
   const Config config = options.load();
-  std::printf("ok    %s: keys, types and ranges\n", options.file.c_str());
   const auto registry = load_plugins(config);
+  std::printf("ok    %s: keys, types and ranges\n", options.file.c_str());
   std::printf("ok    %zu plugins found, %zu plugin tables and routes checked, normalizer %s\n",
               registry->plugins().size(), table_count(config), config.train.normalizer.c_str());
   look_at_paths(config);

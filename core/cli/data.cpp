@@ -70,6 +70,8 @@ void print_tally(const TaskTally& tally, size_t asked) {
 }
 
 void run(Options& options) {
+  check_output(options.make.documents.string(), options.output);
+  for (const std::string& file : options.exclude) check_output(file, options.output);
   options.make.split = parse_split(options.split);
   options.make.exclude.assign(options.exclude.begin(), options.exclude.end());
   options.make.languages = parse_shares(options.languages);

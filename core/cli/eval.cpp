@@ -18,7 +18,10 @@ struct Options {
 
 void run(const Options& options) {
   Config config = options.config.load();
-  if (!options.model.empty()) config.model.path = options.model;
+  if (!options.model.empty()) {
+    config.model.path = options.model;
+    config.origins["model.path"] = "--model";
+  }
   check_purpose(config, Purpose::eval);
   const auto registry = load_plugins(config);
   const EngineApi& api = engine();

@@ -32,7 +32,10 @@ void add_logprobs_command(CLI::App& app) {
   command->add_option("--dtype", options->dtype, "Type to compute in; without it, that of config.json")
       ->type_name("float32|bfloat16")
       ->check(CLI::IsMember({"float32", "bfloat16"}));
-  command->callback([options] { engine().logprobs(options->model, options->input, options->output, options->dtype); });
+  command->callback([options] {
+    check_output(options->input, options->output);
+    engine().logprobs(options->model, options->input, options->output, options->dtype);
+  });
 }
 
 }  // namespace golong

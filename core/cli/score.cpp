@@ -57,6 +57,7 @@ Counts write_scores(const RowFile& rows, const RowScorer& scorer, std::ostream& 
 }
 
 void run(const Options& options) {
+  check_output(options.input, options.output);
   Config config = options.config.load();
   if (options.threads >= 0) config.rewards.threads = options.threads;
   const RowScorer scorer(config, load_plugins(config));

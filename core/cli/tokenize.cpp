@@ -80,6 +80,7 @@ std::string converted(const Tokenizer& tokenizer, const Options& options, const 
 }
 
 void run(const Options& options) {
+  check_output(options.input, options.output);
   const auto tokenizer = Tokenizer::load(options.model);
   const RowFile rows(options.input, {"id", "text", "ids"});
   OutputFile output(options.output);

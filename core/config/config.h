@@ -79,7 +79,7 @@ struct TrainConfig {
   int64_t updates_per_batch = 1;       // passes over the batch (ppo_epochs)
   int64_t micro_batch_tokens = 16384;  // packed tokens of one forward and backward
   bool filter_groups = true;           // drop groups whose rewards do not differ, draw more
-  int64_t generation_prompts = 512;    // prompts drawn at a time
+  int64_t generation_prompts = 0;      // prompts drawn at a time; 0: four times prompts_per_step
   int64_t max_generation_batches = 32;
   double learning_rate = 2e-6;
   std::string learning_rate_decay = "none";  // after the warm-up: "none" | "linear" | "cosine"

@@ -20,7 +20,7 @@ void flatten(const toml::table& table, const std::string& parent, Values& values
     } else {
       std::ostringstream text;
       node.visit([&](const auto& value) { text << value; });
-      values[path] = text.str();
+      values[path] = node.is_floating_point() ? toml_number(*node.value<double>()) : text.str();
     }
   }
 }

@@ -10,8 +10,6 @@
 namespace golong {
 namespace {
 
-constexpr char override_source[] = "--set";
-
 // A key of tens of thousands of parts (a.a.a...) would exhaust the stack of the TOML library.
 constexpr size_t longest_line = 32768;
 
@@ -90,7 +88,8 @@ class ConfigReader::Collector : public ConfigVisitor {
   std::vector<std::string> path_;
 };
 
-ConfigReader::ConfigReader(Config& config) : config_(config) {
+ConfigReader::ConfigReader(Config& config, std::string override_source)
+    : config_(config), override_source_(std::move(override_source)) {
   Collector collector(*this);
   describe(collector, config);
 }
@@ -107,16 +106,17 @@ void ConfigReader::apply_override(const std::string& assignment) {
 void ConfigReader::finish() const { mistakes_.raise(); }
 
 void ConfigReader::override_with(const std::string& assignment) {
-  source_ = override_source;
+  source_ = override_source_;
   if (assignment.size() > longest_line)
-    fail("--set: expected at most ", longest_line, " bytes, found ", assignment.size());
+    fail(override_source_, ": expected at most ", longest_line, " bytes, found ", assignment.size());
   const size_t sign = assignment_sign(assignment);
   if (sign == std::string::npos) {
-    fail("--set: expected KEY=VALUE, found \"", assignment, "\"; e.g. --set train.learning_rate=1e-5");
+    fail(override_source_, ": expected KEY=VALUE, found \"", assignment, "\"; e.g. --set train.learning_rate=1e-5");
   }
   const std::string key = assignment.substr(0, sign), value = assignment.substr(sign + 1);
   const std::optional<toml::table> path_table = parse_assignment(key, "0");
-  if (!path_table) fail("--set: expected a key such as train.learning_rate before the =, found \"", key, "\"");
+  if (!path_table)
+    fail(override_source_, ": expected a key such as train.learning_rate before the =, found \"", key, "\"");
   const auto field = fields_.find(dotted_path(*path_table));
   const bool is_string = field != fields_.end() && std::holds_alternative<std::string*>(field->second.value);
   const bool is_list = field != fields_.end() && std::holds_alternative<std::vector<std::string>*>(field->second.value);
@@ -124,8 +124,8 @@ void ConfigReader::override_with(const std::string& assignment) {
   if (is_string && (value.empty() || (value[0] != '"' && value[0] != '\''))) table.reset();  // 007 is a name here
   if (!table) table = parse_assignment(key, toml_string(value));
   if (is_list && (value.empty() || value[0] != '[')) table = parse_assignment(key, "[" + toml_string(value) + "]");
-  if (!table) fail("--set: the value of ", key, " is not valid UTF-8");
-  apply(*table, override_source);
+  if (!table) fail(override_source_, ": the value of ", key, " is not valid UTF-8");
+  apply(*table, override_source_);
 }
 
 // What is wrong with one entry does not hide what is wrong with the next.
@@ -138,7 +138,7 @@ void ConfigReader::each(const toml::table& table, const std::string& path, const
 
 void ConfigReader::walk(const toml::table& table, const std::string& path) {
   each(table, path, [&](const toml::key& key, const toml::node& node, const std::string& name) {
-    if (path.empty() && key.str() == "extends" && source_ != override_source) return;
+    if (path.empty() && key.str() == "extends" && source_ != override_source_) return;
     if (const auto field = fields_.find(name); field != fields_.end()) {
       assign(field->second, node, name);
     } else if (name == "routes") {
@@ -293,7 +293,7 @@ void ConfigReader::unknown_key(const toml::key& key, const std::string& parent) 
   for (const auto& [full, field] : fields_) consider(full);
   for (const std::string& full : tables_) consider(full);
   if (parent.empty()) siblings.insert(siblings.end(), {"routes", "tasks", "normalizers"});
-  if (parent.empty() && source_ != override_source) siblings.push_back("extends");
+  if (parent.empty() && source_ != override_source_) siblings.push_back("extends");
   std::string suggestion = nearest(word, siblings);
   if (!suggestion.empty()) {
     suggestion = join(parent, suggestion);
@@ -305,7 +305,7 @@ void ConfigReader::unknown_key(const toml::key& key, const std::string& parent) 
 }
 
 std::string ConfigReader::where(const toml::source_region& region) const {
-  if (source_ == override_source) return source_;
+  if (source_ == override_source_) return source_;
   return source_ + ":" + std::to_string(region.begin.line) + ":" + std::to_string(region.begin.column);
 }
 

@@ -14,7 +14,8 @@ namespace golong {
 // Applies tables and overrides to a Config in order, the later ones winning. Holds pointers into the Config.
 class ConfigReader {
  public:
-  explicit ConfigReader(Config& config);
+  // `override_source` starts the messages about overrides.
+  explicit ConfigReader(Config& config, std::string override_source = "--set");
 
   // `source` starts the messages ("demo.toml"). The key `extends` is left to the caller.
   void apply(const toml::table& table, const std::string& source);
@@ -49,6 +50,7 @@ class ConfigReader {
   std::string where(const toml::source_region& region) const;
 
   Config& config_;
+  const std::string override_source_;
   std::map<std::string, Field> fields_;  // "train.learning_rate" -> ...
   std::vector<std::string> tables_;      // "train", "train.rollout_correction", ...
   Mistakes mistakes_;

@@ -161,7 +161,9 @@ void describe(ConfigVisitor& visitor, TrainConfig& train) {
               "Packed tokens of one forward and backward pass, which bounds the memory.", at_least(1));
   visitor.key("filter_groups", &train.filter_groups,
               "Leave out groups whose rewards are all equal, and draw more prompts until the step is full.");
-  visitor.key("generation_prompts", &train.generation_prompts, "Prompts drawn at a time.", at_least(1));
+  visitor.key("generation_prompts", &train.generation_prompts,
+              "Prompts drawn at a time, where filter_groups leaves some out; 0: four times prompts_per_step.",
+              at_least(0));
   visitor.key("max_generation_batches", &train.max_generation_batches,
               "A step that is not full after this many draws is an error.", at_least(1));
   visitor.key("learning_rate", &train.learning_rate, "Highest learning rate of AdamW.", at_least(0));

@@ -24,8 +24,9 @@ void validate_train(Mistakes& mistakes, const Config& config) {
   if (train.dual_clip != 0 && train.dual_clip <= 1) {
     wrong("train.dual_clip", "expected a number above 1, or 0 for none; found ", toml_number(train.dual_clip));
   }
-  if (train.filter_groups && train.generation_prompts < (train.prompts_per_step + train.max_generation_batches - 1) /
-                                                            train.max_generation_batches) {
+  if (train.filter_groups && train.generation_prompts > 0 &&
+      train.generation_prompts <
+          (train.prompts_per_step + train.max_generation_batches - 1) / train.max_generation_batches) {
     wrong("train.generation_prompts", train.generation_prompts, " prompts drawn at most ", train.max_generation_batches,
           " times (train.max_generation_batches) can never fill a step of ", train.prompts_per_step,
           " (train.prompts_per_step)");

@@ -96,9 +96,11 @@ bool is_for_a_judge(const std::string& source) {
 // paper C.1, in its order.
 std::string reward_of_source(const Row& row, const Config& config) {
   const std::string& source = row.data_source;
+  if (source.empty()) fail("there is no column data_source, which says what the row asks");
   if (source.find("math_longcot_math_verify") != std::string::npos) return "math_verify";
   if (source == "longbench_pro") {
     if (const Metric* metric = find_metric(row.reward_mode)) return metric->reward;
+    if (row.reward_mode.empty()) fail("there is no extra_info.reward_mode, which names a subtask of longbench_pro");
     fail("extra_info.reward_mode \"", row.reward_mode, "\" is not one of the 25 subtasks of longbench_pro",
          did_you_mean(row.reward_mode, all_modes()), " (docs/reference/dataset.md lists them)");
   }

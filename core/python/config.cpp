@@ -129,13 +129,13 @@ class Finder : public ConfigVisitor {
 
 using Weights = std::map<std::string, double>;
 
-// Messages about overrides start with the command line's option, which nobody typed here.
+// Messages about overrides say that they come from the command line or the config, which is plain where it is set.
 template <class Function>
 auto without_option(const Function& function) {
   try {
     return function();
   } catch (const Error& error) {
-    static const std::regex option("(^|\n)--set: ");
+    static const std::regex option("(^|\n)(--set|config): ");
     throw Error(std::regex_replace(error.what(), option, "$1"));
   }
 }
@@ -143,7 +143,7 @@ auto without_option(const Function& function) {
 // Sets keys in a copy that takes the config's place only when all of it is valid.
 void update(Config& config, const py::dict& values) {
   Config changed = config;
-  ConfigReader reader(changed);
+  ConfigReader reader(changed, "config");
   for (const auto& [name, value] : values) {
     const std::string key = py::str(name);
     const Finder finder(changed, key);

@@ -85,6 +85,9 @@ std::optional<py::error_already_set> wait(Training& training) {
 }
 
 int64_t train(const Config& settings, bool resume, const py::object& callback) {
+  if (!callback.is_none() && PyCallable_Check(callback.ptr()) == 0) {
+    fail("callback: expected a function of a step and its metrics, or None");
+  }
   const Config config(settings);  // NOLINT: a copy, what Python changes from now on is for the next run
   Training training;
   TrainOptions options;

@@ -26,6 +26,15 @@ namespace json = boost::json;
 
 // Writes a checkpoint's weights with the model's config and tokenizer as a Hugging Face folder.
 void export_checkpoint(const Config& config, const std::string& checkpoint, const std::string& output) {
+  if (!fs::exists(fs::path(checkpoint) / "manifest.json")) {
+    std::string hint = "expected a folder such as runs/demo/checkpoints/step-00000100";
+    for (const char* below : {"checkpoints", "."}) {
+      if (!fs::is_directory(fs::path(checkpoint) / below)) continue;
+      const std::vector<fs::path> found = CheckpointStore(fs::path(checkpoint) / below, 1).list();
+      if (!found.empty()) hint = "did you mean " + found.back().lexically_normal().string() + "?";
+    }
+    fail("--checkpoint ", checkpoint, " is no checkpoint; ", hint);
+  }
   Snapshot snapshot = read_checkpoint(checkpoint);
   auto shape = snapshot.texts.find("config.json");
   if (shape == snapshot.texts.end()) fail(checkpoint, ": the checkpoint has no file config.json");

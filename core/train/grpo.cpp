@@ -12,6 +12,7 @@
 
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/base/folder_lock.h"
 #include "core/base/version.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/config/difference.h"
@@ -99,6 +100,17 @@ struct LogFile {
   LogFile& operator=(const LogFile&) = delete;
 };
 
+// Prompts drawn at a time.
+int64_t draw_size(const TrainConfig& train) {
+  if (!train.filter_groups) return train.prompts_per_step;
+  return train.generation_prompts > 0 ? train.generation_prompts : 4 * train.prompts_per_step;
+}
+
+int64_t total_steps(const Config& config, size_t rows) {
+  if (config.train.steps > 0) return config.train.steps;
+  return std::max<int64_t>(1, config.train.epochs * static_cast<int64_t>(rows) / draw_size(config.train));
+}
+
 plugin::Settings settings_of(const Config& config) {
   auto found = config.normalizer_settings.find(config.train.normalizer);
   return found == config.normalizer_settings.end() ? plugin::Settings{} : found->second;
@@ -118,13 +130,11 @@ GrpoRun::GrpoRun(const Config& config, std::shared_ptr<const plugin::Registry> r
       learner_(*work_.model, config.train, config.rollout.max_response_tokens, config.rollout.temperature),
       checkpoints_(checkpoint_folder(config), config.checkpoint.keep) {
   first_step_ = options.resume ? restore() : 0;
+  if (const int64_t steps = total_steps(config, rows_->size()); steps < first_step_) {
+    fail(config.run.directory, " has done ", first_step_, " steps already, more than ", steps,
+         " (train.steps or train.epochs)");
+  }
   write_file_atomic(fs::path(config.run.directory) / "config.toml", config.to_toml());
-}
-
-int64_t total_steps(const Config& config, size_t rows) {
-  if (config.train.steps > 0) return config.train.steps;
-  int64_t per_step = config.train.filter_groups ? config.train.generation_prompts : config.train.prompts_per_step;
-  return std::max<int64_t>(1, config.train.epochs * static_cast<int64_t>(rows) / per_step);
 }
 
 // A batch without a single score says that scoring is broken, not that the rows are too hard.
@@ -185,12 +195,11 @@ std::vector<Group> GrpoRun::collect(int64_t step, Metrics& metrics) {
            ". Raise train.max_generation_batches or rollout.n, lower "
            "train.prompts_per_step, or take easier or harder rows; train.filter_groups = false trains on all groups");
     }
-    int64_t draw = train.filter_groups ? train.generation_prompts : train.prompts_per_step;
     progress_->phase("generate");
     timer.lap();
     std::vector<Group> groups =
-        rollout_.generate(sampler_.next(static_cast<size_t>(draw)), sampling, static_cast<uint64_t>(train.seed),
-                          Stream::train, step - 1, [this] { return stopping(); });
+        rollout_.generate(sampler_.next(static_cast<size_t>(draw_size(train))), sampling,
+                          static_cast<uint64_t>(train.seed), Stream::train, step - 1, [this] { return stopping(); });
     decode(groups, *work_.tokenizer);
     tokens += static_cast<double>(rollout_.stats().prompt_tokens + rollout_.stats().response_tokens);
     generate += timer.lap();
@@ -201,6 +210,10 @@ std::vector<Group> GrpoRun::collect(int64_t step, Metrics& metrics) {
       if (kept.size() < wanted && (!train.filter_groups || rewards_differ(group, config_.rewards)))
         kept.push_back(group);
       all.push_back(std::move(group));
+    }
+    if (kept.size() < wanted && round % 4 == 3) {
+      log::info("step ", step, ": ", kept.size(), " of ", wanted, " groups after ", round + 1,
+                " draws; of the others all rewards are equal (train.filter_groups)");
     }
     if (all.size() >= wanted) check_scored(step, all, config_.rewards);  // fewer may be rows that have no score
   }
@@ -387,6 +400,7 @@ int64_t GrpoRun::run() {
 }  // namespace
 
 int64_t run_grpo(const Config& config, std::shared_ptr<const plugin::Registry> registry, const TrainOptions& options) {
+  const FolderLock lock(config.run.directory);
   if (!options.resume) check_folder(config);  // before anything is written into it
   const LogFile log(fs::path(config.run.directory) / "log.txt");
   try {

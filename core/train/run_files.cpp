@@ -93,6 +93,8 @@ void RunFiles::after(const Evaluation& evaluation) {
     std::printf("%-24s %7lld  %s  %s %+8.3f", task.c_str(), static_cast<long long>(after->second.count),
                 with_error(before->second).c_str(), with_error(after->second).c_str(),
                 after->second.mean - before->second.mean);
+    if (before->second.count != after->second.count)
+      std::printf("  (before: %lld rows)", static_cast<long long>(before->second.count));
     if (share > 0) std::printf("  (%.1f %% of the responses not scored)", 100 * share);
     std::printf("\n");
   }

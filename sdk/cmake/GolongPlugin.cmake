@@ -7,6 +7,9 @@ function(golong_add_plugin name)
   if(CMAKE_CXX_COMPILER_LOADED)  # a plugin may be plain C
     target_compile_features(${name} PRIVATE cxx_std_20)
   endif()
+  if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+    target_compile_options(${name} PRIVATE -O2)  # who chose nothing wants no slow plugin
+  endif()
   set_target_properties(${name} PROPERTIES PREFIX "" CXX_VISIBILITY_PRESET hidden C_VISIBILITY_PRESET hidden
                                            VISIBILITY_INLINES_HIDDEN ON)
   if(ARG_OUTPUT)

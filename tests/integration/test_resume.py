@@ -230,6 +230,33 @@ def test_resumed_over_other_rows_it_names_the_key(run, data):
     assert_equal(run.outcome(), before)
 
 
+def test_a_run_that_goes_on_is_left_alone(run):
+    other = run.start()
+    for line in other.stderr:
+        if line.startswith("train 1/"):
+            break
+    result = run.golong("train", run.config, "--resume")
+    assert result.returncode == 1 and f"is in use by process {other.pid} on" in result.stderr
+    _, errors = other.communicate(timeout=60)
+    assert other.returncode == 0, errors
+    assert len(run.metrics()) == STEPS
+
+
+def test_fewer_steps_than_are_done_are_an_error(run):
+    run.finish("--set", "train.steps=2")
+    before = (run.directory / "config.toml").read_text()
+    result = run.golong("train", run.config, "--resume", "--set", "train.steps=1")
+    assert result.returncode == 1 and "has done 2 steps already, more than 1" in result.stderr
+    assert (run.directory / "config.toml").read_text() == before
+
+
+def test_the_folder_of_a_run_is_no_checkpoint(run, golong, tmp_path):
+    run.finish("--set", "train.steps=1")
+    for folder in (run.directory, run.directory / "checkpoints"):
+        result = golong("export", run.config, "--checkpoint", folder, "--output", tmp_path / "out")
+        assert result.returncode == 1 and "did you mean" in result.stderr and "step-00000001?" in result.stderr
+
+
 def test_a_misspelt_key_is_named_with_its_place(run):
     text = run.config.read_text().replace("learning_rate", "learning_rat")
     run.config.write_text(text)

@@ -107,6 +107,17 @@ def test_broken_rows_get_an_outcome_and_the_rest_goes_on_in_order(golong, tmp_pa
     assert "2100 rows, 900 of 2100 responses scored, 900 error, 300 unscorable" in result.stderr
 
 
+def test_the_input_is_not_written_over(golong, tmp_path):
+    rows = tmp_path / "rows.jsonl"
+    write_jsonl(rows, [em_row("a", "</think>yes")])
+    before = rows.read_bytes()
+    (tmp_path / "link").symlink_to(rows)
+    for output in (rows, tmp_path / "link"):
+        result = golong("score", "--input", rows, "--output", output)
+        assert result.returncode == 1 and "is the input itself, which would be lost" in result.stderr
+    assert rows.read_bytes() == before
+
+
 def test_results_do_not_depend_on_threads(golong, tmp_path):
     (tmp_path / "rows.jsonl").write_bytes(CASES.read_bytes())
     one, _ = scores(golong, tmp_path / "rows.jsonl", "--threads", "1")

@@ -32,6 +32,12 @@ def test_false_stops_and_resume_goes_on(config):
     assert [line["step"] for line in metrics_of(config) if line["step"] >= 1] == [1, 2, 3]
 
 
+def test_a_callback_that_is_none_is_refused_before_anything_runs(config):
+    with pytest.raises(golong.Error, match="callback: expected a function"):
+        golong.train(config, callback=5)
+    assert golong.train(config) == 3
+
+
 def test_what_the_callback_raises_comes_out(config):
     def callback(step, metrics):
         raise LookupError(f"in step {step}")

@@ -5,7 +5,10 @@
 //   #include <golong/plugin.hpp>
 //   using namespace golong::sdk;
 //   struct Exact : Reward {
-//     double score(const Gold& gold, const Response& r, const Call&) { return trim(r.answer()) == gold.label(); }
+//     double score(const Gold& gold, const Response& r, const Call&) {
+//       if (!gold.has_label()) throw Unscorable("the row has no label");
+//       return trim(r.answer()) == gold.label();
+//     }
 //   };
 //   GOLONG_LIBRARY("exact", reward<Exact>("exact", "1.0.0", "1 when the answer equals the label"))
 //
