@@ -51,6 +51,9 @@ TEST(MathVerify, Released) {
       {"1,2", R"(\boxed{(2,1)})", 1},
       {"(2,1)", R"(\boxed{2,1})", 1},
       {"(2,1)", R"(\boxed{1,2})", 0},
+      {R"(4 < x < 17)", R"(\boxed{4,17})", 1},  // as the open interval (4,17), which is also a pair
+      {R"(4 < x < 17)", R"(\boxed{17,4})", 0},
+      {"10,6,10", R"(\boxed{x=10,6,10})", 1},
       {R"(x\le 3)", R"(\boxed{(-\infty,3]})", 1},
       {R"((-\infty,3])", R"(\boxed{x\le 3})", 0},
       {R"(\{1,2\})", R"(\boxed{2,1})", 1},

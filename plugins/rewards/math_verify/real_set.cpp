@@ -142,6 +142,18 @@ Expr solve_one(const Expr& relation, const std::string& variable, Evaluator& eva
   return below ? make_interval(low, root, true, open) : make_interval(root, high, open, true);
 }
 
+// What solve_one gave for two relations. (1, oo) and (-oo, 3) are (1, 3): an interval, which a pair may stand for.
+Expr both(const Expr& a, const Expr& b) {
+  const auto bounded = [](const Expr& bound) { return bound->kind == Kind::number; };
+  for (const auto& [low, high] : {std::pair(a, b), std::pair(b, a)}) {
+    if (low->kind != Kind::interval || high->kind != Kind::interval) break;
+    const Expr &left = low->args[0], &right = high->args[1];
+    if (!bounded(left) || bounded(low->args[1]) || bounded(high->args[0]) || !bounded(right)) continue;
+    if (left->value < right->value) return make_interval(left, right, low->left_open, high->right_open);
+  }
+  return make(Kind::intersection, {a, b});
+}
+
 }  // namespace
 
 Expr solutions(const Expr& relation, Evaluator& evaluator) {
@@ -153,7 +165,7 @@ Expr solutions(const Expr& relation, Evaluator& evaluator) {
   for (const Expr& part : relation->args) {
     Expr one = solve_one(part, *names.begin(), evaluator);
     if (!one) return nullptr;
-    result = result ? make(Kind::intersection, {result, one}) : one;
+    result = result ? both(result, one) : one;
   }
   return result;
 }
