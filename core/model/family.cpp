@@ -6,7 +6,7 @@ namespace golong {
 
 const Family& find_family(const std::string& architecture) {
   std::string known;
-  for (const Family* family : {&qwen3_family}) {
+  for (const Family* family : {&qwen3_family, &qwen3_moe_family, &llama_family}) {
     if (architecture == family->architecture) return *family;
     known += std::string(known.empty() ? "" : ", ") + family->architecture;
   }

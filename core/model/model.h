@@ -3,6 +3,7 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -10,10 +11,26 @@
 #include <string>
 #include <vector>
 
+#include "core/model/rope.h"
 #include "core/model/safetensors.h"
 #include "core/nn/attention.h"
 
 namespace golong {
+
+// Layers whose MLP is a mixture of experts.
+struct ExpertShape {
+  int64_t count = 0;  // 0: none, all layers are dense
+  int64_t per_token = 0;
+  int64_t intermediate = 0;
+  bool normalize = false;             // the probabilities of the chosen ones add up to 1
+  int64_t every = 1;                  // only each so manieth layer
+  std::vector<int64_t> dense_layers;  // and none of these
+
+  bool in_layer(int64_t layer) const {
+    return count > 0 && (layer + 1) % every == 0 &&
+           std::find(dense_layers.begin(), dense_layers.end(), layer) == dense_layers.end();
+  }
+};
 
 // config.json, as far as golong reads it.
 struct ModelShape {
@@ -26,10 +43,13 @@ struct ModelShape {
   int64_t head_dim = 0;
   int64_t intermediate = 0;
   int64_t max_positions = 0;
-  double rope_theta = 1e6;
+  RopeShape rope;
   double rms_norm_eps = 1e-6;
   bool tied = false;  // tie_word_embeddings
   bool attention_bias = false;
+  bool mlp_bias = false;
+  bool qk_norm = false;  // queries and keys are normalised
+  ExpertShape experts;
   std::vector<int32_t> eos_token_ids;
   std::string json;  // config.json as it stands, written back on save
 };

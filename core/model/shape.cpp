@@ -1,10 +1,11 @@
 // config.json of a Hugging Face folder, as transformers 4 and 5 write it.
 #include <algorithm>
-#include <boost/json.hpp>
-#include <optional>
+#include <cmath>
 
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/model/config_json.h"
+#include "core/model/family.h"
 #include "core/model/model.h"
 
 namespace golong {
@@ -12,57 +13,15 @@ namespace {
 
 namespace json = boost::json;
 
-// Reads keys of one JSON object; errors name file and key.
-class Reader {
- public:
-  Reader(const json::object& object, std::string file) : object_(object), file_(std::move(file)) {}
-
-  const json::value* find(const char* key) const {
-    const json::value* value = object_.if_contains(key);
-    return value && !value->is_null() ? value : nullptr;
-  }
-  int64_t integer(const char* key, std::optional<int64_t> fallback = {}) const {
-    const json::value* value = find(key);
-    if (!value && fallback) return *fallback;
-    boost::system::error_code error;
-    int64_t number = value ? value->to_number<int64_t>(error) : 0;
-    if (!value || error || number <= 0) fail(file_, ": ", key, " must be a positive integer");
-    return number;
-  }
-  double real(const char* key, double fallback) const {
-    const json::value* value = find(key);
-    if (!value) return fallback;
-    boost::system::error_code error;
-    double number = value->to_number<double>(error);
-    if (error || !(number > 0)) fail(file_, ": ", key, " must be a positive number");
-    return number;
-  }
-  bool boolean(const char* key, bool fallback) const {
-    const json::value* value = find(key);
-    if (!value) return fallback;
-    if (!value->is_bool()) fail(file_, ": ", key, " must be true or false");
-    return value->as_bool();
-  }
-
- private:
-  const json::object& object_;
-  std::string file_;
-};
-
-json::value parse(const std::filesystem::path& path) {
-  boost::system::error_code error;
-  json::value value = json::parse(read_file(path), error);
-  if (error || !value.is_object()) fail(path.string(), ": is no JSON object", error ? ": " + error.message() : "");
-  return value;
-}
-
-void add_ids(const json::value* value, const std::string& file, std::vector<int32_t>& ids) {
-  if (!value || value->is_null()) return;
+void add_ids(const ConfigJson& config, std::vector<int32_t>& ids) {
+  const json::value* value = config.find("eos_token_id");
+  if (!value) return;
   auto add = [&](const json::value& id) {
     boost::system::error_code error;
     int32_t number = id.to_number<int32_t>(error);
-    if (error || number < 0)
-      fail(file, ": eos_token_id must be a token id or a list of them, found ", json::serialize(id));
+    if (error || number < 0) {
+      fail(config.file(), ": eos_token_id must be a token id or a list of them, found ", json::serialize(id));
+    }
     if (std::find(ids.begin(), ids.end(), number) == ids.end()) ids.push_back(number);
   };
   if (value->is_array()) {
@@ -73,60 +32,90 @@ void add_ids(const json::value* value, const std::string& file, std::vector<int3
 }
 
 // Refuses what would change the numbers and is not built: better no model than a wrong one.
-void refuse_unsupported(const json::object& object, const std::string& file) {
-  for (const char* key : {"rope_scaling", "rope_parameters"}) {
-    const json::value* value = object.if_contains(key);
-    if (!value || !value->is_object()) continue;
-    for (const char* type_key : {"rope_type", "type"}) {
-      const json::value* type = value->as_object().if_contains(type_key);
-      if (type && type->is_string() && type->as_string() != "default") {
-        fail(file, ": ", key, " of type ", std::string(type->as_string()), " is not supported; only \"default\" is");
-      }
+void refuse_unsupported(const ConfigJson& config) {
+  if (config.boolean("use_sliding_window", false)) fail(config.file(), ": use_sliding_window = true is not supported");
+  if (const std::string activation = config.text("hidden_act", "silu"); activation != "silu") {
+    fail(config.file(), ": hidden_act \"", activation, "\" is not supported; only \"silu\" is");
+  }
+  if (config.find("quantization_config")) {
+    fail(config.file(),
+         ": quantized weights (quantization_config) are not supported; take the model in bfloat16 or float32");
+  }
+}
+
+// The factor of cos and sin that YaRN's paper gives for a stretch.
+double yarn_scale(double stretch, double weight) { return stretch <= 1 ? 1 : 0.1 * weight * std::log(stretch) + 1; }
+
+void read_yarn(const ConfigJson& table, RopeShape& rope) {
+  const double weight = table.real("mscale", 0.0), all = table.real("mscale_all_dim", 0.0);
+  const double by_paper = weight > 0 && all > 0 ? yarn_scale(rope.factor, weight) / yarn_scale(rope.factor, all)
+                                                : yarn_scale(rope.factor, 1);
+  rope.attention_factor = table.real("attention_factor", by_paper);
+  rope.beta_fast = table.real("beta_fast", 32.0);
+  rope.beta_slow = table.real("beta_slow", 1.0);
+  rope.truncate = table.boolean("truncate", true);
+}
+
+// transformers 5 has all of it in rope_parameters; 4 has rope_theta at the top and the rest in rope_scaling.
+RopeShape read_rope(const ConfigJson& config, int64_t max_positions) {
+  RopeShape rope;
+  rope.theta = config.real("rope_theta", 1e4);
+  std::optional<ConfigJson> table = config.table("rope_parameters");
+  if (!table) table = config.table("rope_scaling");
+  if (!table) return rope;
+  rope.theta = table->real("rope_theta", rope.theta);
+  rope.type = table->text("rope_type", table->text("type", "default"));
+  if (table->real("partial_rotary_factor", 1.0) != 1) {
+    fail(table->file(), ": partial_rotary_factor other than 1 is not supported");
+  }
+  if (rope.type == "default") return rope;
+  if (rope.type != "linear" && rope.type != "yarn" && rope.type != "llama3") {
+    fail(table->file(), ": type \"", rope.type,
+         "\" is not supported; \"default\", \"linear\", \"yarn\" and \"llama3\" are");
+  }
+  rope.factor = table->real("factor");
+  rope.original_positions = table->real("original_max_position_embeddings", static_cast<double>(max_positions));
+  if (rope.type == "yarn") read_yarn(*table, rope);
+  if (rope.type == "llama3") {
+    rope.low_frequency = table->real("low_freq_factor");
+    rope.high_frequency = table->real("high_freq_factor");
+    if (rope.high_frequency <= rope.low_frequency) {
+      fail(table->file(), ": high_freq_factor must be larger than low_freq_factor");
     }
   }
-  const json::value* sliding = object.if_contains("use_sliding_window");
-  if (sliding && sliding->is_bool() && sliding->as_bool()) fail(file, ": use_sliding_window = true is not supported");
-  const json::value* activation = object.if_contains("hidden_act");
-  if (activation && *activation != json::value("silu")) {
-    fail(file, ": hidden_act ", json::serialize(*activation), " is not supported; only \"silu\" is");
+  return rope;
+}
+
+std::string architecture_of(const ConfigJson& config) {
+  const json::value* names = config.find("architectures");
+  if (!names || !names->is_array() || names->as_array().empty() || !names->as_array()[0].is_string()) {
+    fail(config.file(), ": architectures must be a list with one name, such as [\"Qwen3ForCausalLM\"]");
   }
-  const json::value* quantization = object.if_contains("quantization_config");
-  if (quantization && !quantization->is_null()) {
-    fail(file, ": quantized weights (quantization_config) are not supported; take the model in bfloat16 or float32");
-  }
+  return std::string(names->as_array()[0].as_string());
 }
 
 }  // namespace
 
 ModelShape read_shape(const std::filesystem::path& folder) {
-  std::filesystem::path path = std::filesystem::is_directory(folder) ? folder / "config.json" : folder;
-  json::value value = parse(path);
-  const json::object& object = value.as_object();
-  refuse_unsupported(object, path.string());
-  Reader read(object, path.string());
+  const std::filesystem::path path = std::filesystem::is_directory(folder) ? folder / "config.json" : folder;
+  const ConfigJson config(path);
+  refuse_unsupported(config);
   ModelShape shape;
-  const json::value* architectures = read.find("architectures");
-  if (!architectures || !architectures->is_array() || architectures->as_array().empty() ||
-      !architectures->as_array()[0].is_string()) {
-    fail(path.string(), ": architectures must be a list with one name, such as [\"Qwen3ForCausalLM\"]");
-  }
-  shape.architecture = architectures->as_array()[0].as_string();
-  shape.vocabulary = read.integer("vocab_size");
-  shape.hidden = read.integer("hidden_size");
-  shape.layers = read.integer("num_hidden_layers");
-  shape.heads = read.integer("num_attention_heads");
-  shape.kv_heads = read.integer("num_key_value_heads", shape.heads);
-  // transformers' Qwen3Config takes 128 where the file says nothing.
-  shape.head_dim = read.integer("head_dim", shape.architecture.starts_with("Qwen3") ? 128 : shape.hidden / shape.heads);
-  shape.intermediate = read.integer("intermediate_size");
-  shape.max_positions = read.integer("max_position_embeddings", 32768);
-  const json::value* rope = read.find("rope_parameters");
-  shape.rope_theta = rope && rope->is_object() && rope->as_object().contains("rope_theta")
-                         ? Reader(rope->as_object(), path.string()).real("rope_theta", 1e4)
-                         : read.real("rope_theta", 1e4);
-  shape.rms_norm_eps = read.real("rms_norm_eps", 1e-6);
-  shape.tied = read.boolean("tie_word_embeddings", false);
-  shape.attention_bias = read.boolean("attention_bias", false);
+  shape.architecture = architecture_of(config);
+  shape.vocabulary = config.integer("vocab_size");
+  shape.hidden = config.integer("hidden_size");
+  shape.layers = config.integer("num_hidden_layers");
+  shape.heads = config.integer("num_attention_heads");
+  shape.kv_heads = config.integer("num_key_value_heads", shape.heads);
+  shape.intermediate = config.integer("intermediate_size");
+  shape.max_positions = config.integer("max_position_embeddings", 32768);
+  shape.rope = read_rope(config, shape.max_positions);
+  shape.max_positions =
+      std::max(shape.max_positions, static_cast<int64_t>(shape.rope.factor * shape.rope.original_positions));
+  shape.rms_norm_eps = config.real("rms_norm_eps", 1e-6);
+  shape.tied = config.boolean("tie_word_embeddings", false);
+  shape.attention_bias = config.boolean("attention_bias", false);
+  find_family(shape.architecture).read(config, shape);
   if (shape.heads % shape.kv_heads != 0) {
     fail(path.string(), ": num_attention_heads (", shape.heads, ") must be a multiple of num_key_value_heads (",
          shape.kv_heads, ")");
@@ -134,11 +123,9 @@ ModelShape read_shape(const std::filesystem::path& folder) {
   if (shape.head_dim == 0 || shape.head_dim % 2 != 0) {
     fail(path.string(), ": head_dim must be even and positive, found ", shape.head_dim);
   }
-  add_ids(read.find("eos_token_id"), path.string(), shape.eos_token_ids);
-  std::filesystem::path generation = path.parent_path() / "generation_config.json";
-  if (std::filesystem::exists(generation)) {
-    add_ids(parse(generation).as_object().if_contains("eos_token_id"), generation.string(), shape.eos_token_ids);
-  }
+  add_ids(config, shape.eos_token_ids);
+  const std::filesystem::path generation = path.parent_path() / "generation_config.json";
+  if (std::filesystem::exists(generation)) add_ids(ConfigJson(generation), shape.eos_token_ids);
   shape.json = read_file(path);
   return shape;
 }

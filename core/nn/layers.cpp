@@ -126,13 +126,11 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilo
   return at::rms_norm(x, {x.size(-1)}, weight, epsilon);
 }
 
-Rotary rotary(const at::Tensor& positions, int64_t head_dim, double theta) {
-  at::Tensor exponent =
-      at::arange(0, head_dim, 2, positions.options().dtype(at::kFloat)) / static_cast<double>(head_dim);
-  at::Tensor frequency = at::pow(theta, exponent).reciprocal();                       // [D/2]
-  at::Tensor angle = positions.to(at::kFloat).unsqueeze(1) * frequency.unsqueeze(0);  // [T, D/2]
-  angle = at::cat({angle, angle}, 1).unsqueeze(1);                                    // [T, 1, D]
-  return {angle.cos(), angle.sin()};
+Rotary rotary(const at::Tensor& positions, const at::Tensor& frequencies, double scale) {
+  at::Tensor angle = positions.to(at::kFloat).unsqueeze(1) * frequencies.unsqueeze(0);  // [T, D/2]
+  angle = at::cat({angle, angle}, 1).unsqueeze(1);                                      // [T, 1, D]
+  if (scale == 1) return {angle.cos(), angle.sin()};
+  return {angle.cos() * scale, angle.sin() * scale};
 }
 
 at::Tensor rotate(const at::Tensor& x, const Rotary& rotary) {

@@ -17,12 +17,13 @@ struct Linear {
 // x [..., D] scaled to root mean square 1 along D (in float32), times weight [D].
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon);
 
-// cos and sin of the rotary angles: positions [T] int64 -> two tensors [T, 1, D], float32, halves repeated.
+// cos and sin of the rotary angles: positions [T] int64, angle of each pair of dimensions for one position [D/2] float32
+// -> two tensors [T, 1, D], float32, halves repeated, times `scale`.
 struct Rotary {
   at::Tensor cos;
   at::Tensor sin;
 };
-Rotary rotary(const at::Tensor& positions, int64_t head_dim, double theta);
+Rotary rotary(const at::Tensor& positions, const at::Tensor& frequencies, double scale = 1);
 
 // Rotates x [T, H, D] (halves paired, as Hugging Face does): x cos + rotate_half(x) sin.
 at::Tensor rotate(const at::Tensor& x, const Rotary& rotary);

@@ -124,6 +124,10 @@ struct RolloutEngine::State {
 RolloutEngine::RolloutEngine(const Model& model, EngineOptions options)
     : state_(std::make_unique<State>(model, options)) {
   if (!model.device().is_cpu()) fail("generation runs on the CPU in this version; set model.device = \"cpu\"");
+  // An expert's product has as many rows as tokens chose it.
+  if (options.batch_invariant && model.shape().experts.count > 0) {
+    fail("rollout.batch_invariant is not built for models with experts; set it to false");
+  }
 }
 RolloutEngine::~RolloutEngine() = default;
 const RolloutStats& RolloutEngine::stats() const { return state_->stats; }

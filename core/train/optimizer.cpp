@@ -44,8 +44,14 @@ AdamW::AdamW(const std::vector<std::pair<std::string, at::Tensor>>& parameters, 
 
 void AdamW::zero_grad() {
   for (Slot& slot : slots_) {
-    if (slot.parameter.grad().defined()) slot.parameter.mutable_grad().zero_();
     if (slot.sum.defined()) slot.sum.zero_();
+    at::Tensor& gradient = slot.parameter.mutable_grad();
+    if (gradient.defined()) {
+      gradient.zero_();
+    } else if (!slot.sum.defined()) {
+      gradient =
+          at::zeros_like(slot.parameter);  // an expert that no token chooses gets none, and is decayed like any other
+    }
   }
 }
 

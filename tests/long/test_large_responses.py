@@ -11,6 +11,7 @@ GOLONG = os.environ.get("GOLONG", str(ROOT / "build" / "bin" / "golong"))
 
 LARGE = {
     "words": "alpha beta gamma " * (10 * MEGABYTE // 17),
+    "sentences": ("alpha beta " * 33 + ". ") * (10 * MEGABYTE // 365),
     "one word": "a" * (10 * MEGABYTE),
     "digits": "7" * (10 * MEGABYTE),
     "ideographs": "研究院预算" * (10 * MEGABYTE // 15),

@@ -1,17 +1,19 @@
 """Makes the small models of this folder with transformers, and the logits and gradients that it computes with them.
 
-    .venv/bin/python tests/data/model/make_models.py
+    .venv/bin/python tests/data/model/make_models.py [NAME...]
 
 Each folder holds a model as transformers saves it and reference.safetensors: input_ids, logits, and the gradient of the
 mean negative log-likelihood for each parameter (grad.NAME).
 """
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from transformers import Qwen3Config, Qwen3ForCausalLM
+from transformers import (LlamaConfig, LlamaForCausalLM, Qwen3Config, Qwen3ForCausalLM, Qwen3MoeConfig,
+                          Qwen3MoeForCausalLM)
 
 HERE = Path(__file__).resolve().parent
 BASE = dict(vocab_size=37, hidden_size=24, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, head_dim=8,
@@ -27,14 +29,40 @@ MODELS = {
     "sharded": dict(tie_word_embeddings=False, rope_theta=500.0, hidden_size=20, num_attention_heads=3,
                     num_key_value_heads=1, head_dim=10, vocab_size=29, intermediate_size=27, eos_token_id=None,
                     shard="12KB"),
+    # As Qwen3's model cards write YaRN; transformers 4 has the type and the rest in rope_scaling.
+    "yarn": dict(rope_theta=10000.0, rope=dict(rope_type="yarn", factor=4.0, original_max_position_embeddings=16),
+                 old=True),
+    "llama3": dict(family=(LlamaConfig, LlamaForCausalLM), rope_theta=500.0, attention_bias=True, mlp_bias=True,
+                   num_key_value_heads=4, head_dim=6, rope=dict(
+                       rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
+                       original_max_position_embeddings=32)),
+    "experts": dict(family=(Qwen3MoeConfig, Qwen3MoeForCausalLM), rope_theta=10000.0, num_hidden_layers=4, num_experts=6,
+                    num_experts_per_tok=2, moe_intermediate_size=10, norm_topk_prob=True, decoder_sparse_step=2,
+                    mlp_only_layers=[3], intermediate_size=14),
+    "experts_plain": dict(family=(Qwen3MoeConfig, Qwen3MoeForCausalLM), rope_theta=10000.0, num_hidden_layers=1,
+                          num_experts=5, num_experts_per_tok=3, moe_intermediate_size=7, norm_topk_prob=False, old=True),
 }
 
 
-def make(name, old=False, shard=None, rope_theta=None, **changes):
+def by_expert(name, parameter):
+    """The gradient under the names on disk, where each expert has matrices of its own."""
+    if not name.endswith(("experts.gate_up_proj", "experts.down_proj")):
+        return [(name, parameter.grad)]
+    prefix, kind = name.rsplit(".", 1)
+    parts = []
+    for expert, gradient in enumerate(parameter.grad):
+        halves = gradient.chunk(2) if kind == "gate_up_proj" else [gradient]
+        kinds = ["gate_proj", "up_proj"] if kind == "gate_up_proj" else [kind]
+        parts += [(f"{prefix}.{expert}.{one}.weight", half) for one, half in zip(kinds, halves, strict=True)]
+    return parts
+
+
+def make(name, old=False, shard=None, rope_theta=None, rope=None, family=(Qwen3Config, Qwen3ForCausalLM), **changes):
     torch.manual_seed(sum(map(ord, name)))
-    config = Qwen3Config(**{**BASE, **changes}, rope_parameters={"rope_type": "default", "rope_theta": rope_theta})
-    config._attn_implementation = "eager"
-    model = Qwen3ForCausalLM(config).float().eval()
+    rope = {"rope_type": "default", **(rope or {}), "rope_theta": rope_theta}
+    config = family[0](**{**BASE, **changes}, rope_parameters=rope)
+    config._attn_implementation = config._experts_implementation = "eager"
+    model = family[1](config).float().eval()
     with torch.no_grad():
         for parameter in model.parameters():  # norms and biases away from 1 and 0, so that each of them matters
             parameter.add_(torch.randn_like(parameter) * 0.1)
@@ -44,8 +72,9 @@ def make(name, old=False, shard=None, rope_theta=None, **changes):
     if old:
         path = folder / "config.json"
         saved = json.loads(path.read_text())
-        saved["rope_theta"] = saved.pop("rope_parameters")["rope_theta"]
-        saved["rope_scaling"] = None
+        rope = saved.pop("rope_parameters")
+        saved["rope_theta"] = rope.pop("rope_theta")
+        saved["rope_scaling"] = None if rope["rope_type"] == "default" else rope
         saved["torch_dtype"] = saved.pop("dtype")
         path.write_text(json.dumps(saved, indent=2) + "\n")
     if name == "sharded":
@@ -54,10 +83,11 @@ def make(name, old=False, shard=None, rope_theta=None, **changes):
     logits = model(ids).logits
     loss = torch.nn.functional.cross_entropy(logits[0, :-1], ids[0, 1:])
     loss.backward()
-    gradients = {f"grad.{key}": value.grad for key, value in model.named_parameters()}
+    gradients = {f"grad.{key}": value.contiguous() for parameter in model.named_parameters()
+                 for key, value in by_expert(*parameter)}
     save_file({"input_ids": ids[0], "logits": logits[0].detach().contiguous(), **gradients},
               folder / "reference.safetensors")
 
 
-for name, options in MODELS.items():
-    make(name, **options)
+for name in sys.argv[1:] or MODELS:
+    make(name, **MODELS[name])

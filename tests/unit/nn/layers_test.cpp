@@ -27,11 +27,15 @@ TEST(RmsNorm, ScalesRowsToTheWeights) {
   }
 }
 
+at::Tensor frequencies(double theta, int64_t d) {
+  return at::pow(theta, at::arange(0, d, 2, at::kFloat) / static_cast<double>(d)).reciprocal();
+}
+
 TEST(Rotate, TurnsPairsOfHalvesByThePositionsAngle) {
   const int64_t d = 6;
   const double theta = 10000;
   at::Tensor x = random({2, 3, d}, 3), positions = at::tensor({0, 1234}, at::kLong);
-  at::Tensor y = rotate(x, rotary(positions, d, theta));
+  at::Tensor y = rotate(x, rotary(positions, frequencies(theta, d)));
   for (int64_t t = 0; t < 2; ++t) {
     for (int64_t h = 0; h < 3; ++h) {
       for (int64_t i = 0; i < d / 2; ++i) {
@@ -47,8 +51,8 @@ TEST(Rotate, TurnsPairsOfHalvesByThePositionsAngle) {
 TEST(Rotate, ScoresDependOnDistanceAlone) {
   at::Tensor q = random({1, 1, 16}, 4), k = random({1, 1, 16}, 5);
   auto score = [&](int64_t i, int64_t j) {
-    at::Tensor a = rotate(q, rotary(at::tensor({i}, at::kLong), 16, 1e6));
-    at::Tensor b = rotate(k, rotary(at::tensor({j}, at::kLong), 16, 1e6));
+    at::Tensor a = rotate(q, rotary(at::tensor({i}, at::kLong), frequencies(1e6, 16)));
+    at::Tensor b = rotate(k, rotary(at::tensor({j}, at::kLong), frequencies(1e6, 16)));
     return (a * b).sum().item<double>();
   };
   EXPECT_NEAR(score(7, 2), score(1007, 1002), 1e-3);
@@ -95,7 +99,7 @@ TEST(Kernels, RmsNormAndItsGradients) {
 
 TEST(Kernels, RotateAndItsGradient) {
   for (int64_t width : {6, 32, 128}) {
-    Rotary turns = rotary(at::arange(300, at::kLong), width, 1e4);
+    Rotary turns = rotary(at::arange(300, at::kLong), frequencies(1e4, width));
     expect_as_in_double({random({300, 3, width}, 6)}, [&](const auto& in) { return rotate(in[0], turns); });
   }
 }

@@ -39,8 +39,8 @@ Sampling some_sampling() {
 }
 
 struct Engine {
-  explicit Engine(EngineOptions options = {}, at::ScalarType dtype = at::kFloat)
-      : model(tiny_model(dtype)), engine(*model, options) {}
+  explicit Engine(EngineOptions options = {}, at::ScalarType dtype = at::kFloat, const ModelShape& shape = tiny_shape())
+      : model(tiny_model(dtype, 7, shape)), engine(*model, options) {}
   std::vector<Group> generate(std::vector<Prompt> prompts, const Sampling& sampling = some_sampling()) {
     return engine.generate(std::move(prompts), sampling, 11, Stream::train, 5);
   }
@@ -67,15 +67,26 @@ void expect_equal(const std::vector<Group>& a, const std::vector<Group>& b, doub
 
 TEST(RolloutEngine, LogprobsAreThoseOfThePlainModel) {
   c10::NoGradGuard no_grad;
-  Engine e;
-  for (const Group& group : e.generate(some_prompts())) {
-    for (const Response& response : group.responses) {
-      at::Tensor expected = plain_logprobs(*e.model, group, response);
-      at::Tensor got = at::tensor(response.logprobs, at::kFloat);
-      EXPECT_LT((got - expected).abs().max().item<double>(), 1e-4);
-      EXPECT_EQ(response.weights_step, 5);
+  ModelShape stretched = tiny_shape();
+  stretched.architecture = "LlamaForCausalLM";
+  stretched.qk_norm = false;
+  stretched.rope = {.type = "yarn", .factor = 4, .original_positions = 64, .attention_factor = 1.139};
+  for (const ModelShape& shape : {tiny_shape(), tiny_experts(), stretched}) {
+    Engine e({}, at::kFloat, shape);
+    for (const Group& group : e.generate(some_prompts())) {
+      for (const Response& response : group.responses) {
+        at::Tensor expected = plain_logprobs(*e.model, group, response);
+        at::Tensor got = at::tensor(response.logprobs, at::kFloat);
+        EXPECT_LT((got - expected).abs().max().item<double>(), 1e-4) << shape.architecture;
+        EXPECT_EQ(response.weights_step, 5);
+      }
     }
   }
+}
+
+TEST(RolloutEngine, BatchInvarianceIsNotPromisedForExperts) {
+  EXPECT_THAT(error_message([] { Engine({.batch_invariant = true}, at::kFloat, tiny_experts()); }),
+              HasSubstr("rollout.batch_invariant is not built for models with experts"));
 }
 
 TEST(RolloutEngine, GreedyTakesThePlainModelsLikeliestTokens) {

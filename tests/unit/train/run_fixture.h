@@ -33,7 +33,8 @@ class RunTest : public testing::Test {
     shape.head_dim = 8;
     shape.intermediate = 48;
     shape.max_positions = 512;
-    shape.rope_theta = 1e4;
+    shape.rope.theta = 1e4;
+    shape.qk_norm = true;
     shape.tied = true;
     shape.json = R"({"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "vocab_size": 2048,
       "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8,

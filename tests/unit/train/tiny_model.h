@@ -23,14 +23,24 @@ inline ModelShape tiny_shape() {
   shape.head_dim = 8;
   shape.intermediate = 48;
   shape.max_positions = 256;
-  shape.rope_theta = 1e4;
+  shape.rope.theta = 1e4;
+  shape.qk_norm = true;
   shape.tied = true;
   return shape;
 }
 
+// As Qwen3-30B-A3B in small: experts in the second layer.
+inline ModelShape tiny_experts() {
+  ModelShape shape = tiny_shape();
+  shape.architecture = "Qwen3MoeForCausalLM";
+  shape.experts = {.count = 6, .per_token = 2, .intermediate = 16, .normalize = true, .every = 2};
+  return shape;
+}
+
 // Fresh weights times 8: with 0.02 a tiny model is so close to uniform that a wrong gradient could hide.
-inline std::unique_ptr<Model> tiny_model(at::ScalarType dtype = at::kFloat, uint64_t seed = 7) {
-  std::unique_ptr<Model> model = make_model(tiny_shape(), dtype, at::kCPU, seed);
+inline std::unique_ptr<Model> tiny_model(at::ScalarType dtype = at::kFloat, uint64_t seed = 7,
+                                         const ModelShape& shape = tiny_shape()) {
+  std::unique_ptr<Model> model = make_model(shape, dtype, at::kCPU, seed);
   for (const auto& [name, tensor] : model->parameters()) {
     if (tensor.dim() > 1) tensor.detach().mul_(8);
   }

@@ -1,0 +1,134 @@
+#include "core/model/decoder.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+#include "core/nn/experts.h"
+#include "core/nn/layers.h"
+
+namespace golong {
+namespace {
+
+struct Layer {
+  at::Tensor input_norm, post_norm;  // [hidden]
+  nn::Linear q, k, v, o;
+  at::Tensor q_norm, k_norm;  // [head_dim], or undefined
+  nn::Mlp mlp;                // of a dense layer
+  at::Tensor router;          // [experts, hidden], or undefined
+  std::vector<nn::Mlp> experts;
+};
+
+// Takes the parameters from their source and keeps them by name.
+class Parameters {
+ public:
+  explicit Parameters(const ParameterSource& source) : source_(source) {}
+
+  at::Tensor take(const std::string& name, const std::vector<int64_t>& size) {
+    all_.emplace_back(name, source_(name, size));
+    return all_.back().second;
+  }
+  nn::Linear linear(const std::string& name, int64_t out, int64_t in, bool bias = false) {
+    at::Tensor weight = take(name + ".weight", {out, in});
+    return {weight, bias ? take(name + ".bias", {out}) : at::Tensor()};
+  }
+  nn::Mlp mlp(const std::string& at, int64_t hidden, int64_t intermediate, bool bias = false) {
+    nn::Linear gate = linear(at + "gate_proj", intermediate, hidden, bias);
+    nn::Linear up = linear(at + "up_proj", intermediate, hidden, bias);
+    return {std::move(gate), std::move(up), linear(at + "down_proj", hidden, intermediate, bias)};
+  }
+  std::vector<std::pair<std::string, at::Tensor>> all() && { return std::move(all_); }
+
+ private:
+  const ParameterSource& source_;
+  std::vector<std::pair<std::string, at::Tensor>> all_;
+};
+
+Layer make_layer(const ModelShape& shape, int64_t index, Parameters& parameters) {
+  const std::string at = "model.layers." + std::to_string(index) + ".", attention = at + "self_attn.";
+  const int64_t c = shape.hidden, d = shape.head_dim;
+  const bool bias = shape.attention_bias;
+  Layer layer;
+  layer.input_norm = parameters.take(at + "input_layernorm.weight", {c});
+  layer.q = parameters.linear(attention + "q_proj", shape.heads * d, c, bias);
+  layer.k = parameters.linear(attention + "k_proj", shape.kv_heads * d, c, bias);
+  layer.v = parameters.linear(attention + "v_proj", shape.kv_heads * d, c, bias);
+  layer.o = parameters.linear(attention + "o_proj", c, shape.heads * d, bias);
+  if (shape.qk_norm) {
+    layer.q_norm = parameters.take(attention + "q_norm.weight", {d});
+    layer.k_norm = parameters.take(attention + "k_norm.weight", {d});
+  }
+  layer.post_norm = parameters.take(at + "post_attention_layernorm.weight", {c});
+  if (!shape.experts.in_layer(index)) {
+    layer.mlp = parameters.mlp(at + "mlp.", c, shape.intermediate, shape.mlp_bias);
+    return layer;
+  }
+  layer.router = parameters.take(at + "mlp.gate.weight", {shape.experts.count, c});
+  for (int64_t e = 0; e < shape.experts.count; ++e) {
+    const std::string expert = at + "mlp.experts." + std::to_string(e) + ".";
+    layer.experts.push_back(parameters.mlp(expert, c, shape.experts.intermediate));
+  }
+  return layer;
+}
+
+class Decoder : public Model {
+ public:
+  Decoder(const ModelShape& shape, const ParameterSource& source) {
+    shape_ = shape;
+    Parameters parameters(source);
+    embedding_ = parameters.take("model.embed_tokens.weight", {shape.vocabulary, shape.hidden});
+    for (int64_t i = 0; i < shape.layers; ++i) layers_.push_back(make_layer(shape, i, parameters));
+    norm_ = parameters.take("model.norm.weight", {shape.hidden});
+    head_ = shape.tied ? embedding_ : parameters.take("lm_head.weight", {shape.vocabulary, shape.hidden});
+    parameters_ = std::move(parameters).all();
+    dtype_ = embedding_.scalar_type();
+    device_ = embedding_.device();
+    frequencies_ = rope_frequencies(shape.rope, shape.head_dim).to(device_);
+  }
+
+  const std::vector<std::pair<std::string, at::Tensor>>& parameters() const override { return parameters_; }
+  const at::Tensor& head() const override { return head_; }
+
+  at::Tensor hidden(const at::Tensor& token_ids, const at::Tensor& positions, Attention& attention) const override {
+    const nn::Rotary rotary = nn::rotary(positions, frequencies_, shape_.rope.attention_factor);
+    at::Tensor x = at::embedding(embedding_, token_ids);  // [T, C]
+    for (int64_t i = 0; i < shape_.layers; ++i) {
+      const Layer& layer = layers_[static_cast<size_t>(i)];
+      x = x + attend(layer, i, nn::rms_norm(x, layer.input_norm, shape_.rms_norm_eps), rotary, attention);
+      const at::Tensor h = nn::rms_norm(x, layer.post_norm, shape_.rms_norm_eps);
+      x = x + (layer.router.defined()
+                   ? nn::mix_experts(h, layer.router, layer.experts, shape_.experts.per_token, shape_.experts.normalize)
+                   : layer.mlp(h));
+    }
+    return nn::rms_norm(x, norm_, shape_.rms_norm_eps);
+  }
+
+ private:
+  // h [T, C] -> [T, C]
+  at::Tensor attend(const Layer& layer, int64_t index, const at::Tensor& h, const nn::Rotary& rotary,
+                    Attention& attention) const {
+    const double scale = 1.0 / std::sqrt(static_cast<double>(shape_.head_dim));
+    const int64_t tokens = h.size(0), d = shape_.head_dim;
+    const auto turned = [&](const nn::Linear& project, int64_t heads, const at::Tensor& norm) {
+      const at::Tensor x = project(h).view({tokens, heads, d});
+      return nn::rotate(norm.defined() ? nn::rms_norm(x, norm, shape_.rms_norm_eps) : x, rotary);
+    };
+    const at::Tensor q = turned(layer.q, shape_.heads, layer.q_norm),
+                     k = turned(layer.k, shape_.kv_heads, layer.k_norm);
+    const at::Tensor v = layer.v(h).view({tokens, shape_.kv_heads, d});
+    return layer.o(attention.attend(index, q, k, v, scale).reshape({tokens, shape_.heads * d}));
+  }
+
+  std::vector<std::pair<std::string, at::Tensor>> parameters_;
+  at::Tensor embedding_, norm_, head_;
+  at::Tensor frequencies_;  // of RoPE, [head_dim / 2]
+  std::vector<Layer> layers_;
+};
+
+}  // namespace
+
+std::unique_ptr<Model> make_decoder(const ModelShape& shape, const ParameterSource& source) {
+  return std::make_unique<Decoder>(shape, source);
+}
+
+}  // namespace golong

@@ -1,0 +1,17 @@
+// Llama 2 and 3, dense.
+#include "core/model/config_json.h"
+#include "core/model/decoder.h"
+
+namespace golong {
+namespace {
+
+void read_llama(const ConfigJson& config, ModelShape& shape) {
+  shape.head_dim = config.integer("head_dim", shape.hidden / shape.heads);
+  shape.mlp_bias = config.boolean("mlp_bias", false);
+}
+
+}  // namespace
+
+const Family llama_family{"LlamaForCausalLM", read_llama, make_decoder};
+
+}  // namespace golong
