@@ -27,6 +27,21 @@ struct TrainOptions {
   StopFlag* stop = nullptr;
 };
 
+// `golong generate`: see core/train/generate.h.
+struct GenerateOptions {
+  std::string model, input, output;
+  int64_t n = 1;
+  int64_t max_new_tokens = 512;
+  double temperature = 1;
+  double top_p = 1;
+  int64_t top_k = 0;
+  uint64_t seed = 0;
+  std::string chat_template = ModelConfig().chat_template;
+  bool raw = false;
+  bool logprobs = false;
+  std::string dtype = "float32";
+};
+
 struct EngineApi {
   // GRPO. Returns the last step that was done.
   int64_t (*train)(const Config&, std::shared_ptr<const plugin::Registry>, const TrainOptions&);
@@ -42,6 +57,8 @@ struct EngineApi {
   // {id, prompt_ids, response_ids} -> {id, logprobs}; `dtype` "" as config.json says.
   void (*logprobs)(const std::string& model, const std::string& input, const std::string& output,
                    const std::string& dtype);
+  // Responses to the prompts of a file; returns how many rows have some.
+  int64_t (*generate)(const GenerateOptions&, StopFlag*);
   std::string (*describe)();  // LibTorch's version, devices, threads: for `golong doctor`
 };
 

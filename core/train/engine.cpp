@@ -13,6 +13,7 @@
 #include "core/eval/evaluate.h"
 #include "core/report/progress.h"
 #include "core/train/api.h"
+#include "core/train/generate.h"
 #include "core/train/grpo.h"
 #include "core/train/logprobs.h"
 #include "core/train/sft.h"
@@ -101,8 +102,8 @@ std::string describe() {
   return text.str();
 }
 
-constexpr EngineApi kApi{run_grpo,         run_sft,        evaluate_model, export_checkpoint,
-                         make_fresh_model, write_logprobs, describe};
+constexpr EngineApi kApi{run_grpo,         run_sft,        evaluate_model,  export_checkpoint,
+                         make_fresh_model, write_logprobs, write_responses, describe};
 
 }  // namespace
 }  // namespace golong

@@ -12,13 +12,6 @@
 namespace golong {
 namespace {
 
-// glibc gives large blocks back to the kernel and faults them in again, up to half of the time of a step; keep them.
-void keep_memory() {
-  mallopt(M_MMAP_THRESHOLD, 1 << 30);
-  mallopt(M_TRIM_THRESHOLD, -1);
-  mallopt(M_TOP_PAD, 64 << 20);
-}
-
 void check(const Config& config) {
   const ParallelConfig& p = config.parallel;
   if (int64_t ranks = p.replicate * p.shard * p.context * p.expert; ranks != 1) {
@@ -32,6 +25,12 @@ void check(const Config& config) {
 }
 
 }  // namespace
+
+void keep_memory() {
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, -1);
+  mallopt(M_TOP_PAD, 64 << 20);
+}
 
 void load_weights(Model& model, const Snapshot& snapshot) {
   std::map<std::string, at::Tensor> weights(snapshot.weights.begin(), snapshot.weights.end());

@@ -1,0 +1,191 @@
+#include "core/train/generate.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "core/base/error.h"
+#include "core/base/file.h"
+#include "core/base/hash.h"
+#include "core/config/difference.h"
+#include "core/config/toml_text.h"
+#include "core/data/json_slice.h"
+#include "core/data/row_file.h"
+#include "core/eval/evaluate.h"
+#include "core/report/log.h"
+#include "core/report/progress.h"
+#include "core/rollout/engine.h"
+#include "core/text/chat_template.h"
+#include "core/text/utf8.h"
+#include "core/train/workspace.h"
+
+namespace golong {
+namespace {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+
+// What the output depends on, as TOML: two parts of one work say the same.
+std::string settings(const GenerateOptions& o, const RowFile& rows) {
+  std::ostringstream text;
+  text << "input = " << toml_string(rows.fingerprint()) << "\nmodel = " << toml_string(fs::absolute(o.model).string())
+       << "\ndtype = " << toml_string(o.dtype) << "\nchat-template = " << toml_string(o.raw ? "" : o.chat_template)
+       << "\nn = " << o.n << "\nmax-new-tokens = " << o.max_new_tokens
+       << "\ntemperature = " << toml_number(o.temperature) << "\ntop-p = " << toml_number(o.top_p)
+       << "\ntop-k = " << o.top_k << "\nseed = " << o.seed << "\nlogprobs = " << (o.logprobs ? "true" : "false")
+       << "\n";
+  return text.str();
+}
+
+// The rows that an earlier call has written, and the file to write the others to.
+class Output {
+ public:
+  Output(const std::string& path, const std::string& settings) : path_(path), part_(path + ".part") {
+    const std::string named = part_ + ".toml";
+    if (fs::exists(part_) && fs::exists(named)) {
+      const std::vector<std::string> changes = differences(read_file(named), settings, named);
+      std::string all;
+      for (const std::string& change : changes) all += "\n  " + change;
+      if (!changes.empty()) fail(part_, " is part of other work; finish that, or remove it:", all);
+      cut_torn_line();
+    } else {
+      write_file_atomic(part_, "");
+      write_file_atomic(named, settings);
+    }
+    out_.open(part_, std::ios::binary | std::ios::app);
+    if (!out_) fail("cannot write ", part_);
+  }
+
+  size_t done() const { return done_; }
+
+  void write(const std::string& lines) {
+    out_ << lines << std::flush;
+    if (!out_)
+      fail("cannot write ", part_, " (is the disk full?); what is there stays, the same command goes on from it");
+  }
+
+  void commit() {
+    out_.close();
+    std::error_code error;
+    fs::rename(part_, path_, error);
+    if (error) fail("cannot write ", path_, ": ", error.message());
+    fs::remove(part_ + ".toml", error);
+  }
+
+ private:
+  // A call that was killed may have written half a line.
+  void cut_torn_line() {
+    const std::string text = read_file(part_);
+    done_ = static_cast<size_t>(std::count(text.begin(), text.end(), '\n'));
+    const size_t whole = text.rfind('\n') + 1;  // 0 where there is none
+    if (whole < text.size()) fs::resize_file(part_, whole);
+  }
+
+  const std::string path_, part_;
+  std::ofstream out_;
+  size_t done_ = 0;
+};
+
+class Generator {
+ public:
+  explicit Generator(const GenerateOptions& options)
+      : options_(options),
+        tokenizer_(Tokenizer::load(options.model)),
+        chat_(ChatTemplate::by_name(options.chat_template)),
+        model_(load_model(options.model, parse_dtype(options.dtype), at::kCPU)),
+        engine_(*model_, {}) {
+    keep_memory();
+    sampling_ = {options.n,     options.max_new_tokens, options.temperature,
+                 options.top_p, options.top_k,          model_->shape().eos_token_ids};
+    if (options.raw) return;
+    const std::optional<int32_t> end = tokenizer_->find(chat_.end_of_turn());
+    if (!end) {
+      fail(options.model, ": the tokenizer has no token ", chat_.end_of_turn(),
+           ", which ends a turn of --chat-template ", options.chat_template, "; choose another, or --raw");
+    }
+    sampling_.stop_ids.push_back(*end);
+  }
+
+  // The lines of `count` rows from `first` on.
+  std::string generate(const RowFile& rows, size_t first, size_t count, StopFlag* stop) {
+    std::vector<Prompt> prompts;
+    for (size_t i = first; i < first + count; ++i) prompts.push_back(prompt(rows, i));
+    std::vector<Group> groups = engine_.generate(std::move(prompts), sampling_, options_.seed, Stream::eval, 0,
+                                                 [stop] { return stop_asked(stop); });
+    decode(groups, *tokenizer_);
+    std::string lines;
+    for (size_t i = 0; i < groups.size(); ++i) lines += line(rows.line(first + i), groups[i]);
+    return lines;
+  }
+
+ private:
+  Prompt prompt(const RowFile& rows, size_t index) const {
+    const Row row = rows.read(index);
+    if (row.prompt.empty())
+      fail(rows.where(index), ": there is no column prompt; expected a text or a list of messages");
+    Prompt prompt;
+    prompt.uid = rows.where(index);
+    prompt.key = hash64(row.id.empty() ? std::to_string(rows.line_number(index)) : row.id);
+    if (options_.raw && (row.prompt.size() > 1 || row.prompt[0].role != "user")) {
+      fail(rows.where(index), ": --raw takes a prompt that is one text, found messages");
+    }
+    prompt.token_ids =
+        options_.raw ? tokenizer_->encode(row.prompt[0].content) : chat_.encode(*tokenizer_, row.prompt, {});
+    return prompt;
+  }
+
+  std::string line(const std::string& row, const Group& group) const {
+    json::array texts, ids, finishes, logprobs;
+    for (const Response& response : group.responses) {
+      texts.emplace_back(response.text);
+      ids.emplace_back(json::array(response.token_ids.begin(), response.token_ids.end()));
+      finishes.emplace_back(name(response.finish));
+      logprobs.emplace_back(json::array(response.logprobs.begin(), response.logprobs.end()));
+    }
+    json::object made{{"prompt_tokens", group.prompt.token_ids.size()},
+                      {"response", texts},
+                      {"response_ids", ids},
+                      {"finish", finishes}};
+    if (options_.logprobs) made["logprobs"] = logprobs;
+    const std::string text = to_valid_utf8(row);
+    std::string kept;  // the row's other columns, as they stand
+    for (const auto& [column, value] : JsonSlice::parse(text).members()) {
+      if (column != "prompt" && !made.contains(column))
+        kept += json_quote(column) + ": " + std::string(value.text()) + ", ";
+    }
+    return "{" + kept + json::serialize(made).substr(1) + "\n";
+  }
+
+  const GenerateOptions options_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  ChatTemplate chat_;
+  std::unique_ptr<Model> model_;
+  RolloutEngine engine_;
+  Sampling sampling_;
+};
+
+}  // namespace
+
+int64_t write_responses(const GenerateOptions& options, StopFlag* stop) {
+  const RowFile rows(options.input);
+  Output output(options.output, settings(options, rows));
+  const size_t done = output.done(), all = rows.size();
+  if (done > 0) log::info("going on after ", done, " of ", all, " rows in ", options.output, ".part");
+  if (done < all) {
+    Generator generator(options);
+    Progress progress("generate", static_cast<int64_t>(all),
+                      {.first = static_cast<int64_t>(done), .plain_seconds = 10});
+    const auto together = static_cast<size_t>(std::max<int64_t>(1, EngineOptions{}.max_running_responses / options.n));
+    for (size_t first = done; first < all; first += together) {
+      const size_t count = std::min(together, all - first);
+      output.write(generator.generate(rows, first, count, stop));
+      progress.update(static_cast<int64_t>(first + count));
+    }
+  }
+  output.commit();
+  return static_cast<int64_t>(all);
+}
+
+}  // namespace golong

@@ -1,0 +1,92 @@
+"""`golong generate`: the tokens that transformers takes, going on after a kill, output that `golong score` reads."""
+import json
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = ROOT / "configs/demo"
+
+
+def prompts(path, count):
+    path.write_text("".join((DEMO / "data/eval.jsonl").read_text().splitlines(keepends=True)[:count]))
+    return path
+
+
+def rows(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture
+def generate(golong):
+    def run(source, output, *options):
+        return golong("generate", "--model", DEMO / "model", "--prompts", source, "--output", output, *options)
+    return run
+
+
+def test_greedy_tokens_are_those_of_transformers(generate, tmp_path):
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    source = tmp_path / "in.jsonl"
+    texts = ["The package", "Depends: libc6 (>= 2.14), lib", "1. 2. 3. 4.", "文件"]
+    source.write_text("".join(json.dumps({"id": i, "prompt": text}) + "\n" for i, text in enumerate(texts)))
+    result = generate(source, tmp_path / "out.jsonl", "--raw", "--temperature", 0, "--max-new-tokens", 40, "--logprobs")
+    assert result.returncode == 0, result.stderr
+    model = transformers.AutoModelForCausalLM.from_pretrained(DEMO / "model", dtype=torch.float32)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(DEMO / "model")
+    for text, row in zip(texts, rows(tmp_path / "out.jsonl"), strict=True):
+        ids = torch.tensor([tokenizer.encode(text, add_special_tokens=False)])
+        assert row["prompt_tokens"] == ids.shape[1]
+        expected = model.generate(ids, max_new_tokens=40, do_sample=False)[0, ids.shape[1]:]
+        assert row["response_ids"] == [expected.tolist()]
+        with torch.no_grad():
+            logits = model(torch.cat([ids, expected[None]], 1)).logits[0, ids.shape[1] - 1:-1]
+        logprobs = logits.log_softmax(-1).gather(1, expected[:, None])[:, 0]
+        assert (torch.tensor(row["logprobs"][0]) - logprobs).abs().max() < 1e-4
+
+
+def test_after_a_kill_the_same_command_goes_on(golong, generate, tmp_path):
+    source = prompts(tmp_path / "in.jsonl", 200)
+    options = ["--n", "8", "--max-new-tokens", "48", "--seed", "3"]
+    assert generate(source, tmp_path / "whole.jsonl", *options).returncode == 0
+    output, part = tmp_path / "out.jsonl", tmp_path / "out.jsonl.part"
+    process = subprocess.Popen([golong.program, "generate", "--model", DEMO / "model", "--prompts", source, "--output",
+                                output, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not (part.exists() and part.stat().st_size) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert part.exists(), "it was done before it could be killed"
+    with open(part, "a") as file:
+        file.write('{"half a li')
+    other = generate(source, output, "--n", 4, *options[2:])
+    assert other.returncode == 1 and "is part of other work" in other.stderr and "n was 8, is 4" in other.stderr
+    again = generate(source, output, *options)
+    assert again.returncode == 0 and "going on after" in again.stderr
+    assert output.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl", "out.jsonl", "whole.jsonl"]
+
+
+def test_score_reads_what_was_generated(golong, generate, tmp_path):
+    source = prompts(tmp_path / "in.jsonl", 12)
+    assert generate(source, tmp_path / "out.jsonl", "--n", 3, "--max-new-tokens", 64).returncode == 0
+    made = rows(tmp_path / "out.jsonl")
+    for before, after in zip(rows(source), made, strict=True):
+        assert {key: after[key] for key in before if key != "prompt"} == {k: v for k, v in before.items() if k != "prompt"}
+        assert len(after["response"]) == len(after["response_ids"]) == len(after["finish"]) == 3
+        assert set(after["finish"]) <= {"stop", "length"} and "prompt" not in after and "logprobs" not in after
+    scored = golong("score", "--input", tmp_path / "out.jsonl")
+    assert scored.returncode == 0, scored.stderr
+    assert all(len(json.loads(line)["score"]) == 3 for line in scored.stdout.splitlines())
+
+
+def test_a_row_without_a_prompt_is_named_and_what_was_done_stays(generate, tmp_path):
+    source = prompts(tmp_path / "in.jsonl", 3)
+    with open(source, "a") as file:
+        file.write('{"id": "x"}\n')
+    result = generate(source, tmp_path / "out.jsonl", "--n", 256, "--max-new-tokens", 4)
+    assert result.returncode == 1 and f"{source}:4: there is no column prompt" in result.stderr
+    assert not (tmp_path / "out.jsonl").exists() and len(rows(tmp_path / "out.jsonl.part")) == 3
