@@ -100,10 +100,11 @@ std::vector<golong_value> check_settings(const Plugin& plugin, const Settings& s
   }
   for (const auto& [key, setting] : settings) {
     if (std::find(names.begin(), names.end(), key) != names.end()) continue;
-    const std::string near = nearest(key, names);
-    const std::string hint = near.empty() ? "; `golong plugin show " + plugin.id + "` lists its parameters"
-                                          : "; did you mean " + table + near + "?";
-    mistakes.in([&, &key = key, &setting = setting] { fail(setting.where, ": unknown key ", table, key, hint); });
+    mistakes.in([&, &key = key, &setting = setting] {
+      const std::string near = nearest(key, names);
+      if (!near.empty()) fail(setting.where, ": unknown key ", table, key, "; did you mean ", table, near, "?");
+      fail(setting.where, ": unknown key ", table, key, "; `golong plugin show ", plugin.id, "` lists its parameters");
+    });
   }
   mistakes.raise();
   return values;

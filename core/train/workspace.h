@@ -32,8 +32,8 @@ struct Workspace {
   std::shared_ptr<const Dataset> dataset(const Config& config, const std::vector<std::string>& files) const;
 };
 
-// glibc gives large blocks back to the kernel and faults them in again, up to half of the time of a step; from now on it
-// keeps them.
+// glibc gives large blocks back to the kernel and faults them in again, up to half of the time of a step; from now on
+// it keeps them.
 void keep_memory();
 
 // Puts a checkpoint's weights into the model, in place. Throws Error that names the first tensor that does not fit.

@@ -192,7 +192,8 @@ TEST_F(ModelJudge, NumbersHaveAValue) {
 }
 
 TEST_F(ModelJudge, WhereThePublishedCodeRaisesThereIsNoScore) {
-  EXPECT_THAT(judge("NDCG", "x", "the 42nd").detail, HasSubstr("needs the extra_info.reward_mode math_verify, model_judge"));
+  EXPECT_THAT(judge("NDCG", "x", "the 42nd").detail,
+              HasSubstr("needs the extra_info.reward_mode math_verify, model_judge"));
   Question q{"model_verify", "model_judge", label("42"), "</think>42"};
   EXPECT_EQ(result(q).outcome, Outcome::unscorable);
   EXPECT_THAT(result(q).detail, HasSubstr("no extra_info.ground_truth"));

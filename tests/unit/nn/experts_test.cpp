@@ -14,7 +14,9 @@ struct Mixture {
 
 Mixture make(int64_t tokens, int64_t count, at::ScalarType dtype) {
   at::manual_seed(5);
-  const auto random = [&](at::IntArrayRef size) { return (0.4 * at::randn(size, at::kDouble)).to(dtype).requires_grad_(true); };
+  const auto random = [&](at::IntArrayRef size) {
+    return (0.4 * at::randn(size, at::kDouble)).to(dtype).requires_grad_(true);
+  };
   Mixture m{random({tokens, 12}), random({count, 12}), {}};
   for (int64_t e = 0; e < count; ++e) {
     m.experts.push_back({{random({7, 12}), {}}, {random({7, 12}), {}}, {random({12, 7}), {}}});
