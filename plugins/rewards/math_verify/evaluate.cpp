@@ -332,8 +332,31 @@ std::optional<Value> Evaluator::repeated(const Expr& e) {
   return result;
 }
 
-// Tanh-sinh quadrature: exact to rounding for smooth integrands, ends included. An integral within another would take
-// more steps than an evaluation has.
+namespace {
+
+// Tanh-sinh quadrature over [-1, 1]: exact to rounding for smooth integrands, ends included. Points from 0 up, each to
+// be taken with both signs.
+struct Quadrature {
+  static constexpr int kSteps = 32;  // in a unit of t
+  struct Point {
+    Real x, weight;
+  };
+  std::vector<Point> points;
+
+  Quadrature() {
+    const Real smallest("1e-55"), nearest_to_the_end("1e-49");
+    for (int k = 0;; ++k) {
+      const Real t = Real(k) / kSteps, inner = pi() / 2 * mp::sinh(t), cosh_inner = mp::cosh(inner);
+      const Real x = mp::tanh(inner), weight = pi() / 2 * mp::cosh(t) / (cosh_inner * cosh_inner);
+      if (weight < smallest || 1 - x < nearest_to_the_end) break;
+      points.push_back({x, weight});
+    }
+  }
+};
+
+}  // namespace
+
+// An integral within another would take more steps than an evaluation has.
 std::optional<Value> Evaluator::integral(const Expr& e) {
   if (e->args.size() != 4 || integrating_) return std::nullopt;
   std::optional<Value> from = evaluate(e->args[2]), to = evaluate(e->args[3]);
@@ -352,19 +375,14 @@ std::optional<Value> Evaluator::integral(const Expr& e) {
     if (!v) return std::nullopt;
     return v->complex();
   };
-  constexpr int levels = 7;
-  const Real h = Real(1) / (1 << (levels - 2));
+  static const Quadrature quadrature;
   Complex total;
-  for (int k = 0;; ++k) {
-    Real t = h * k;
-    Real inner = pi() / 2 * mp::sinh(t), cosh_inner = mp::cosh(inner);
-    Real x = mp::tanh(inner), weight = pi() / 2 * mp::cosh(t) / (cosh_inner * cosh_inner);
-    if (weight < Real("1e-55") || 1 - x < Real("1e-49")) break;
-    std::optional<Complex> right = at(x), left = k == 0 ? std::optional<Complex>(Complex{}) : at(-x);
+  for (const auto& [x, weight] : quadrature.points) {
+    std::optional<Complex> right = at(x), left = x == 0 ? std::optional<Complex>(Complex{}) : at(-x);
     if (!right || !left) return std::nullopt;
     total = total + Complex{weight, 0} * (*right + *left);
   }
-  Complex z = total * Complex{half * h, 0};
+  Complex z = total * Complex{half / Quadrature::kSteps, 0};
   // Quadrature is good to about 40 digits: an integer within that is meant.
   Real nearest = mp::round(z.re);
   if (mp::abs(z.re) < Real("1e15") && mp::abs(z.re - nearest) < Real("1e-30") && mp::abs(z.im) < Real("1e-30")) {
