@@ -13,7 +13,7 @@ namespace {
 void run(const GenerateOptions& options) {
   check_output(options.input, options.output);
   const EngineApi& api = engine();
-  StopSignals signals("stopping; the rows that are done stay");
+  StopSignals signals("stopping; the rows that are written stay");
   const int64_t rows = api.generate(options, signals.flag());
   std::printf("generated: %s (%lld rows)\n", options.output.c_str(), static_cast<long long>(rows));
 }
@@ -54,10 +54,10 @@ void add_generate_command(CLI::App& app) {
       ->capture_default_str()
       ->check(CLI::Range(0, 1 << 24));
   command->add_option("--seed", options->seed, "The same seed gives the same responses")->capture_default_str();
-  command->add_option("--chat-template", options->chat_template, "How messages become text")
-      ->capture_default_str()
-      ->check(CLI::IsMember(ChatTemplate::names()));
-  command->add_flag("--raw", options->raw, "The prompt is a text that goes to the model as it stands");
+  CLI::Option* chat = command->add_option("--chat-template", options->chat_template, "How messages become text")
+                          ->capture_default_str()
+                          ->check(CLI::IsMember(ChatTemplate::names()));
+  command->add_flag("--raw", options->raw, "The prompt is a text that goes to the model as it stands")->excludes(chat);
   command->add_flag("--logprobs", options->logprobs, "Also write the log-probability of each token");
   command->add_option("--dtype", options->dtype, "Type to compute in")
       ->capture_default_str()

@@ -21,8 +21,8 @@ std::string arrow_version();
 class RowFile {
  public:
   // Parquet where the name ends in .parquet or the file begins as Parquet does, else JSONL. Of Parquet only `columns`
-  // are read. Reads the file once, for its fingerprint. Throws Error where it cannot be read, or holds none of the
-  // columns.
+  // are read, all where none is given. Reads the file once, for its fingerprint. Throws Error where it cannot be read,
+  // or holds none of the columns.
   explicit RowFile(const std::filesystem::path& path, const std::vector<std::string>& columns = row_columns());
   size_t size() const { return rows_->size(); }
   Row read(size_t index) const;                                                 // Throws Error with FILE:LINE

@@ -3,11 +3,14 @@
 #include "core/model/decoder.h"
 
 namespace golong {
+namespace {
 
 void read_qwen3(const ConfigJson& config, ModelShape& shape) {
   shape.head_dim = config.integer("head_dim", 128);  // what transformers takes where the file says nothing
   shape.qk_norm = true;
 }
+
+}  // namespace
 
 const Family qwen3_family{"Qwen3ForCausalLM", read_qwen3, make_decoder};
 

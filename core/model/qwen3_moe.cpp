@@ -7,7 +7,7 @@ namespace golong {
 namespace {
 
 void read_qwen3_moe(const ConfigJson& config, ModelShape& shape) {
-  qwen3_family.read(config, shape);
+  shape.qk_norm = true;
   shape.head_dim = config.integer("head_dim", shape.hidden / shape.heads);
   ExpertShape& experts = shape.experts;
   experts.count = config.integer(config.find("num_experts") ? "num_experts" : "num_local_experts", 128);

@@ -60,8 +60,13 @@ void read_yarn(const ConfigJson& table, RopeShape& rope) {
 RopeShape read_rope(const ConfigJson& config, int64_t max_positions) {
   RopeShape rope;
   rope.theta = config.real("rope_theta", 1e4);
+  if (config.real("partial_rotary_factor", 1.0) != 1) {
+    fail(config.file(), ": partial_rotary_factor other than 1 is not supported");
+  }
   std::optional<ConfigJson> table = config.table("rope_parameters");
-  if (!table) table = config.table("rope_scaling");
+  const std::optional<ConfigJson> scaling = config.table("rope_scaling");
+  if (table && scaling) fail(config.file(), ": rope_parameters and rope_scaling are both there; keep one of them");
+  if (!table) table = scaling;
   if (!table) return rope;
   rope.theta = table->real("rope_theta", rope.theta);
   rope.type = table->text("rope_type", table->text("type", "default"));
@@ -74,6 +79,7 @@ RopeShape read_rope(const ConfigJson& config, int64_t max_positions) {
          "\" is not supported; \"default\", \"linear\", \"yarn\" and \"llama3\" are");
   }
   rope.factor = table->real("factor");
+  if (rope.factor > 1e6) fail(table->file(), ": factor must be at most 1e6");
   rope.original_positions = table->real("original_max_position_embeddings", static_cast<double>(max_positions));
   if (rope.type == "yarn") read_yarn(*table, rope);
   if (rope.type == "llama3") {
@@ -110,8 +116,10 @@ ModelShape read_shape(const std::filesystem::path& folder) {
   shape.intermediate = config.integer("intermediate_size");
   shape.max_positions = config.integer("max_position_embeddings", 32768);
   shape.rope = read_rope(config, shape.max_positions);
-  shape.max_positions =
-      std::max(shape.max_positions, static_cast<int64_t>(shape.rope.factor * shape.rope.original_positions));
+  if (shape.rope.type == "yarn" || shape.rope.type == "linear") {  // a model card's YaRN leaves the number as it was
+    shape.max_positions =
+        std::max(shape.max_positions, static_cast<int64_t>(shape.rope.factor * shape.rope.original_positions));
+  }
   shape.rms_norm_eps = config.real("rms_norm_eps", 1e-6);
   shape.tied = config.boolean("tie_word_embeddings", false);
   shape.attention_bias = config.boolean("attention_bias", false);

@@ -63,7 +63,7 @@ void ParquetRows::choose_columns(const std::vector<std::string>& columns) {
   const ::parquet::SchemaDescriptor& schema = *reader_->parquet_reader()->metadata()->schema();
   for (int leaf = 0; leaf < schema.num_columns(); ++leaf) {
     const std::string& column = schema.GetColumnRoot(leaf)->name();
-    if (std::find(columns.begin(), columns.end(), column) != columns.end()) columns_.push_back(leaf);
+    if (columns.empty() || std::find(columns.begin(), columns.end(), column) != columns.end()) columns_.push_back(leaf);
   }
   if (!columns_.empty()) return;
   std::string wanted, found;

@@ -4,10 +4,12 @@
 #include <boost/json.hpp>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <sstream>
 
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/base/file_lock.h"
 #include "core/base/hash.h"
 #include "core/config/difference.h"
 #include "core/config/toml_text.h"
@@ -27,29 +29,51 @@ namespace {
 namespace fs = std::filesystem;
 namespace json = boost::json;
 
+// Responses that are generated together, and rows that are written together. A part always holds whole batches, so that
+// what is generated beside a response does not depend on where an earlier call ended.
+size_t rows_together(const GenerateOptions& options) {
+  return static_cast<size_t>(std::max<int64_t>(1, 64 / options.n));
+}
+
+// Sizes and times of the model's files: enough to see that another model is in the folder now.
+std::string files_of(const std::string& folder) {
+  std::map<std::string, std::string> files;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    if (!entry.is_regular_file()) continue;
+    files[entry.path().filename().string()] =
+        std::to_string(entry.file_size()) + "/" + std::to_string(entry.last_write_time().time_since_epoch().count());
+  }
+  std::string text;
+  for (const auto& [name, stamp] : files) text += name + "=" + stamp + "\n";
+  return fingerprint(text);
+}
+
 // What the output depends on, as TOML: two parts of one work say the same.
 std::string settings(const GenerateOptions& o, const RowFile& rows) {
   std::ostringstream text;
-  text << "input = " << toml_string(rows.fingerprint()) << "\nmodel = " << toml_string(fs::absolute(o.model).string())
-       << "\ndtype = " << toml_string(o.dtype) << "\nchat-template = " << toml_string(o.raw ? "" : o.chat_template)
-       << "\nn = " << o.n << "\nmax-new-tokens = " << o.max_new_tokens
-       << "\ntemperature = " << toml_number(o.temperature) << "\ntop-p = " << toml_number(o.top_p)
-       << "\ntop-k = " << o.top_k << "\nseed = " << o.seed << "\nlogprobs = " << (o.logprobs ? "true" : "false")
-       << "\n";
+  text << "input = " << toml_string(rows.fingerprint()) << "\nmodel = " << toml_string(fs::canonical(o.model).string())
+       << "\nmodel-files = " << toml_string(files_of(o.model)) << "\ndtype = " << toml_string(o.dtype)
+       << "\nchat-template = " << toml_string(o.raw ? "" : o.chat_template) << "\nn = " << o.n
+       << "\nmax-new-tokens = " << o.max_new_tokens << "\ntemperature = " << toml_number(o.temperature)
+       << "\ntop-p = " << toml_number(o.top_p) << "\ntop-k = " << o.top_k << "\nseed = " << o.seed
+       << "\nlogprobs = " << (o.logprobs ? "true" : "false") << "\n";
   return text.str();
 }
 
 // The rows that an earlier call has written, and the file to write the others to.
 class Output {
  public:
-  Output(const std::string& path, const std::string& settings) : path_(path), part_(path + ".part") {
+  // `together`: a part that ends within so many rows is cut back to whole ones.
+  Output(const std::string& path, const std::string& settings, size_t together)
+      : path_(path), part_(path + ".part"), lock_(part_ + ".lock", part_) {
+    if (fs::is_directory(path_)) fail("--output ", path_, " is a folder; expected a file");
     const std::string named = part_ + ".toml";
     if (fs::exists(part_) && fs::exists(named)) {
       const std::vector<std::string> changes = differences(read_file(named), settings, named);
       std::string all;
       for (const std::string& change : changes) all += "\n  " + change;
       if (!changes.empty()) fail(part_, " is part of other work; finish that, or remove it:", all);
-      cut_torn_line();
+      cut_to(together);
     } else {
       write_file_atomic(part_, "");
       write_file_atomic(named, settings);
@@ -71,19 +95,22 @@ class Output {
     std::error_code error;
     fs::rename(part_, path_, error);
     if (error) fail("cannot write ", path_, ": ", error.message());
-    fs::remove(part_ + ".toml", error);
+    for (const char* beside : {".toml", ".lock"}) fs::remove(part_ + beside, error);
   }
 
  private:
-  // A call that was killed may have written half a line.
-  void cut_torn_line() {
+  // A call that was killed may have written half a line, or half a batch.
+  void cut_to(size_t together) {
     const std::string text = read_file(part_);
     done_ = static_cast<size_t>(std::count(text.begin(), text.end(), '\n'));
-    const size_t whole = text.rfind('\n') + 1;  // 0 where there is none
-    if (whole < text.size()) fs::resize_file(part_, whole);
+    done_ -= done_ % together;
+    size_t whole = 0;
+    for (size_t line = 0; line < done_; ++line) whole = text.find('\n', whole) + 1;
+    fs::resize_file(part_, whole);
   }
 
   const std::string path_, part_;
+  const FileLock lock_;
   std::ofstream out_;
   size_t done_ = 0;
 };
@@ -106,6 +133,18 @@ class Generator {
            ", which ends a turn of --chat-template ", options.chat_template, "; choose another, or --raw");
     }
     sampling_.stop_ids.push_back(*end);
+  }
+
+  // Throws Error for the first row that cannot be answered: before hours have gone into those before it.
+  void check(const RowFile& rows, size_t first) const {
+    for (size_t i = first; i < rows.size(); ++i) {
+      const size_t tokens = prompt(rows, i).token_ids.size();
+      if (tokens == 0) fail(rows.where(i), ": the prompt has no token");
+      if (static_cast<int64_t>(tokens) >= model_->shape().max_positions) {
+        fail(rows.where(i), ": the prompt has ", tokens, " tokens, the model has ", model_->shape().max_positions,
+             " positions; leave the row out");
+      }
+    }
   }
 
   // The lines of `count` rows from `first` on.
@@ -169,15 +208,16 @@ class Generator {
 }  // namespace
 
 int64_t write_responses(const GenerateOptions& options, StopFlag* stop) {
-  const RowFile rows(options.input);
-  Output output(options.output, settings(options, rows));
+  const RowFile rows(options.input, {});
+  const size_t together = rows_together(options);
+  Output output(options.output, settings(options, rows), together);
   const size_t done = output.done(), all = rows.size();
   if (done > 0) log::info("going on after ", done, " of ", all, " rows in ", options.output, ".part");
   if (done < all) {
     Generator generator(options);
+    generator.check(rows, done);
     Progress progress("generate", static_cast<int64_t>(all),
                       {.first = static_cast<int64_t>(done), .plain_seconds = 10});
-    const auto together = static_cast<size_t>(std::max<int64_t>(1, EngineOptions{}.max_running_responses / options.n));
     for (size_t first = done; first < all; first += together) {
       const size_t count = std::min(together, all - first);
       output.write(generator.generate(rows, first, count, stop));

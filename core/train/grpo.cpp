@@ -12,7 +12,7 @@
 
 #include "core/base/error.h"
 #include "core/base/file.h"
-#include "core/base/folder_lock.h"
+#include "core/base/file_lock.h"
 #include "core/base/version.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/config/difference.h"
@@ -212,8 +212,8 @@ std::vector<Group> GrpoRun::collect(int64_t step, Metrics& metrics) {
       all.push_back(std::move(group));
     }
     if (kept.size() < wanted && round % 4 == 3) {
-      log::info("step ", step, ": ", kept.size(), " of ", wanted, " groups after ", round + 1,
-                " draws; of the others all rewards are equal (train.filter_groups)");
+      log::info("step ", step, ": after ", round + 1, " draws ", kept.size(), " of ", wanted,
+                " groups whose rewards differ (train.filter_groups)");
     }
     if (all.size() >= wanted) check_scored(step, all, config_.rewards);  // fewer may be rows that have no score
   }
@@ -400,7 +400,7 @@ int64_t GrpoRun::run() {
 }  // namespace
 
 int64_t run_grpo(const Config& config, std::shared_ptr<const plugin::Registry> registry, const TrainOptions& options) {
-  const FolderLock lock(config.run.directory);
+  const FileLock lock(fs::path(config.run.directory) / "lock", config.run.directory);
   if (!options.resume) check_folder(config);  // before anything is written into it
   const LogFile log(fs::path(config.run.directory) / "log.txt");
   try {

@@ -83,10 +83,27 @@ def test_score_reads_what_was_generated(golong, generate, tmp_path):
     assert all(len(json.loads(line)["score"]) == 3 for line in scored.stdout.splitlines())
 
 
-def test_a_row_without_a_prompt_is_named_and_what_was_done_stays(generate, tmp_path):
+def test_parquet_gives_what_jsonl_gives(generate, tmp_path):
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    table = [{"id": f"r{i}", "prompt": f"Section {i}", "source_url": f"https://x/{i}"} for i in range(5)]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in table))
+    pq.write_table(pa.Table.from_pylist(table), tmp_path / "in.parquet")
+    for kind in ("jsonl", "parquet"):
+        result = generate(tmp_path / f"in.{kind}", tmp_path / kind, "--max-new-tokens", 8)
+        assert result.returncode == 0, result.stderr
+    assert rows(tmp_path / "jsonl") == rows(tmp_path / "parquet")
+    assert [row["source_url"] for row in rows(tmp_path / "jsonl")] == [row["source_url"] for row in table]
+
+
+def test_a_bad_row_is_named_before_anything_is_generated(generate, tmp_path):
     source = prompts(tmp_path / "in.jsonl", 3)
     with open(source, "a") as file:
         file.write('{"id": "x"}\n')
     result = generate(source, tmp_path / "out.jsonl", "--n", 256, "--max-new-tokens", 4)
     assert result.returncode == 1 and f"{source}:4: there is no column prompt" in result.stderr
-    assert not (tmp_path / "out.jsonl").exists() and len(rows(tmp_path / "out.jsonl.part")) == 3
+    assert not (tmp_path / "out.jsonl").exists() and rows(tmp_path / "out.jsonl.part") == []
+    source.write_text(json.dumps({"prompt": "word " * 3000}) + "\n")
+    result = generate(source, tmp_path / "long.jsonl")
+    assert result.returncode == 1 and f"{source}:1: the prompt has " in result.stderr
+    result = generate(source, tmp_path)
+    assert result.returncode == 1 and "is a folder" in result.stderr

@@ -117,6 +117,23 @@ TEST_F(ModelFiles, ShapesOfTransformers4And5) {
   EXPECT_EQ(read_shape(model_data("sharded")).head_dim, 10);
 }
 
+TEST_F(ModelFiles, StretchedPositions) {
+  const auto positions = [&](const char* type, double factor) {
+    copy("tied", [&](json::object& c) {
+      c["rope_scaling"] = json::object{{"type", type},
+                                       {"factor", factor},
+                                       {"original_max_position_embeddings", 32},
+                                       {"low_freq_factor", 1},
+                                       {"high_freq_factor", 4}};
+    });
+    return read_shape(folder).max_positions;
+  };
+  EXPECT_EQ(positions("yarn", 4), 128);
+  EXPECT_EQ(positions("yarn", 1), 64);
+  EXPECT_EQ(positions("linear", 4), 128);
+  EXPECT_EQ(positions("llama3", 4), 64);  // which says the stretched number
+}
+
 TEST_F(ModelFiles, ConfigsThatAreNotUnderstoodAreRefused) {
   EXPECT_THAT(shape_error([](json::object& c) { c.erase("hidden_size"); }), HasSubstr("config.json: hidden_size"));
   EXPECT_THAT(shape_error([](json::object& c) { c["vocab_size"] = "many"; }), HasSubstr("vocab_size"));
@@ -137,6 +154,12 @@ TEST_F(ModelFiles, ConfigsThatAreNotUnderstoodAreRefused) {
                 c["rope_scaling"] = json::object{{"type", "yarn"}};
               }),
               HasSubstr("rope_scaling: factor must be a positive number"));
+  EXPECT_THAT(shape_error([](json::object& c) {
+                c["rope_parameters"] = json::object{{"rope_type", "default"}};
+                c["rope_scaling"] = json::object{{"type", "yarn"}, {"factor", 4.0}};
+              }),
+              HasSubstr("keep one of them"));
+  EXPECT_THAT(shape_error([](json::object& c) { c["partial_rotary_factor"] = 0.5; }), HasSubstr("partial_rotary"));
   EXPECT_THAT(shape_error([](json::object& c) { c["quantization_config"] = json::object(); }), HasSubstr("quantized"));
   write("config.json", "{");
   EXPECT_THAT(error_message([&] { read_shape(folder); }), HasSubstr("no JSON object"));

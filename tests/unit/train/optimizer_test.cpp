@@ -107,6 +107,25 @@ TEST(AdamW, GradientsOfMicroBatchesAddUpInFloat32) {
   EXPECT_NEAR(optimizer.gradient_norm(), std::sqrt(2) * 1.5, 1e-6);
 }
 
+// An expert that no token chooses has no gradient: it is decayed and its moments fade, whatever came before.
+TEST(AdamW, AParameterWithoutAGradientHasGradientZero) {
+  for (at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+    at::Tensor weight = parameter({0.5, -1.0}, {1, 2}, dtype);
+    AdamW optimizer({{"weight", weight}}, kOptions);
+    optimizer.zero_grad();
+    optimizer.step(0.01, 1);
+    optimizer.zero_grad();
+    set_gradient(weight, {0.25, 0});
+    optimizer.step(0.01, 1);
+    optimizer.zero_grad();
+    optimizer.step(0.01, 1);
+    const double tolerance = dtype == at::kFloat ? 1e-6 : 4e-3;
+    EXPECT_NEAR(weight[0][0].item<double>(), by_hand(0.5, {0, 0.25, 0}, 0.1), tolerance);
+    EXPECT_NEAR(weight[0][1].item<double>(), by_hand(-1, {0, 0, 0}, 0.1), tolerance);
+    EXPECT_LT(weight[0][1].item<double>() + 1, dtype == at::kFloat ? 0.0031 : 0.008);
+  }
+}
+
 TEST(AdamW, StateGoesOnExactly) {
   auto gradient = [](int step) { return std::vector<double>{0.1 * step, -0.3, 1.0 / step, 0.7}; };
   at::Tensor whole = parameter({0.5, -1.0, 2.0, 0.25}, {2, 2});

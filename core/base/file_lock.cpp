@@ -1,4 +1,4 @@
-#include "core/base/folder_lock.h"
+#include "core/base/file_lock.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -29,28 +29,29 @@ std::string contents(int fd) {
 
 }  // namespace
 
-FolderLock::FolderLock(const std::filesystem::path& folder) {
+FileLock::FileLock(const std::filesystem::path& file, const std::string& what) {
   std::error_code error;
-  std::filesystem::create_directories(folder, error);
+  const std::filesystem::path folder = file.parent_path();
+  if (!folder.empty()) std::filesystem::create_directories(folder, error);
   if (error) fail("cannot make the folder ", folder.string(), ": ", error.message());
-  const std::filesystem::path path = folder / "lock";
-  fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (fd_ < 0) fail("cannot open ", path.string(), ": ", std::strerror(errno));
+  fd_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (fd_ < 0) fail("cannot open ", file.string(), ": ", std::strerror(errno));
   if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
     const int reason = errno;
     const std::string holder = contents(fd_);
     ::close(fd_);
-    if (reason != EWOULDBLOCK) fail("cannot lock ", path.string(), ": ", std::strerror(reason));
-    fail(folder.string(), " is in use by ", holder, "; stop it first, or choose another folder");
+    if (reason == EWOULDBLOCK) fail(what, " is in use by ", holder, "; stop it first, or choose another");
+    fail("cannot lock ", file.string(), ": ", std::strerror(reason),
+         "; choose a place on a file system that has locks (flock)");
   }
   const std::string name = own_name();
   if (::ftruncate(fd_, 0) != 0 || ::pwrite(fd_, name.data(), name.size(), 0) != static_cast<ssize_t>(name.size())) {
     const int reason = errno;
     ::close(fd_);
-    fail("cannot write ", path.string(), ": ", std::strerror(reason));
+    fail("cannot write ", file.string(), ": ", std::strerror(reason));
   }
 }
 
-FolderLock::~FolderLock() { ::close(fd_); }
+FileLock::~FileLock() { ::close(fd_); }
 
 }  // namespace golong
