@@ -53,6 +53,10 @@ void add_generate_command(CLI::App& app) {
   command->add_option("--top-k", options->top_k, "Keep this many most probable tokens; 0: all")
       ->capture_default_str()
       ->check(CLI::Range(0, 1 << 24));
+  command
+      ->add_option("--min-p", options->min_p, "Keep tokens with at least this share of the highest probability; 0: all")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1.0));
   command->add_option("--seed", options->seed, "The same seed gives the same responses")->capture_default_str();
   CLI::Option* chat = command->add_option("--chat-template", options->chat_template, "How messages become text")
                           ->capture_default_str()

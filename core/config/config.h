@@ -45,6 +45,7 @@ struct RolloutConfig {
   double temperature = 1.0;
   double top_p = 1.0;
   int64_t top_k = 0;                    // 0: all
+  double min_p = 0;                     // of the highest probability; 0: all
   int64_t max_running_responses = 256;  // decoded together
   int64_t prefill_chunk_tokens = 2048;
   bool batch_invariant = false;
@@ -119,6 +120,7 @@ struct EvalConfig {
   double temperature = 0.6;  // the paper's validation sampling
   double top_p = 0.95;
   int64_t top_k = 0;
+  double min_p = 0;
   int64_t max_response_tokens = 16384;
   int64_t every = 0;  // steps between evaluations during training; 0: never
   int64_t seed = 0;

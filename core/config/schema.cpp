@@ -99,6 +99,8 @@ void describe(ConfigVisitor& visitor, RolloutConfig& rollout) {
   visitor.key("top_p", &rollout.top_p, "Keep the smallest set of tokens with this probability mass; 1: all.",
               above_to(0, 1));
   visitor.key("top_k", &rollout.top_k, "Keep this many most probable tokens; 0: all.", at_least(0));
+  visitor.key("min_p", &rollout.min_p, "Keep tokens with at least this share of the highest probability; 0: all.",
+              from_to(0, 1));
   visitor.key("max_running_responses", &rollout.max_running_responses, "Responses that are decoded together.",
               at_least(1));
   visitor.key("prefill_chunk_tokens", &rollout.prefill_chunk_tokens,
@@ -220,6 +222,8 @@ void describe(ConfigVisitor& visitor, EvalConfig& eval) {
   visitor.key("top_p", &eval.top_p, "Keep the smallest set of tokens with this probability mass; 1: all.",
               above_to(0, 1));
   visitor.key("top_k", &eval.top_k, "Keep this many most probable tokens; 0: all.", at_least(0));
+  visitor.key("min_p", &eval.min_p, "Keep tokens with at least this share of the highest probability; 0: all.",
+              from_to(0, 1));
   visitor.key("max_response_tokens", &eval.max_response_tokens, "A response ends after this many tokens.", at_least(1));
   visitor.key("every", &eval.every, "Training steps between evaluations; 0: none during training.", at_least(0));
   visitor.key("seed", &eval.seed, "Seed of the sampling noise and of the choice of rows.", at_least(0));

@@ -48,7 +48,8 @@ Evaluation evaluate(RolloutEngine& engine, const Scorer& scorer, const Dataset& 
   const std::vector<size_t> chosen = rows_to_measure(dataset, config.eval);
   Sampling sampling{config.eval.n,           config.eval.max_response_tokens,
                     config.eval.temperature, config.eval.top_p,
-                    config.eval.top_k,       stop_ids};
+                    config.eval.top_k,       stop_ids,
+                    config.eval.min_p};
   std::map<std::string, Tally> tallies;
   // As many prompts at a time as the engine runs together, so that memory stays bounded.
   size_t batch = static_cast<size_t>(std::max<int64_t>(1, config.rollout.max_running_responses / config.eval.n));

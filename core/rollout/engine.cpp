@@ -240,7 +240,7 @@ void RolloutEngine::State::choose(Job& job, const at::Tensor& logits,
   const Sampling& sampling = job.sampling;
   const float* data = logits.const_data_ptr<float>();
   const int64_t vocabulary = logits.size(1);
-  CutOffs cut_offs{sampling.temperature, sampling.top_p, sampling.top_k};
+  CutOffs cut_offs{sampling.temperature, sampling.top_p, sampling.top_k, sampling.min_p};
   at::parallel_for(0, static_cast<int64_t>(rows.size()), 4, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       Group& group = job.groups[rows[i].first->index];

@@ -19,6 +19,7 @@ struct Sampling {
   double top_p = 1.0;
   int64_t top_k = 0;              // 0: all
   std::vector<int32_t> stop_ids;  // end a response; part of it
+  double min_p = 0;               // 0: all
 };
 
 enum class Stream : uint64_t { train = 0, eval = 1 };

@@ -182,6 +182,9 @@ TokenChoice choose_token(std::span<const float> logits, const CutOffs& cut_offs,
   if (cut_offs.temperature > 0) {
     bool cut = cut_offs.top_k > 0 || cut_offs.top_p < 1;
     float lowest = cut ? threshold(logits, cut_offs, highest) : kMinusInfinity;
+    if (cut_offs.min_p > 0) {
+      lowest = std::max(lowest, static_cast<float>(highest + cut_offs.temperature * std::log(cut_offs.min_p)));
+    }
     best = find_best({logits.data(), count, noise_key, cut_offs.temperature, lowest}, best).token;
   }
   return {static_cast<int32_t>(best), static_cast<float>(logits[best] * scale - normalizer)};

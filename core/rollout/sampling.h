@@ -14,6 +14,7 @@ struct CutOffs {
   double temperature = 1;  // 0: the most likely token
   double top_p = 1;
   int64_t top_k = 0;  // 0: all
+  double min_p = 0;   // share of the highest probability that a token has at least; 0: all
 };
 
 // Picks argmax_i logits[i] / temperature + gumbel(noise_key, i) among the tokens that the cut-offs leave. A token's

@@ -35,6 +35,7 @@ struct GenerateOptions {
   double temperature = 1;
   double top_p = 1;
   int64_t top_k = 0;
+  double min_p = 0;
   uint64_t seed = 0;
   std::string chat_template = ModelConfig().chat_template;
   bool raw = false;

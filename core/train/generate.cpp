@@ -55,8 +55,8 @@ std::string settings(const GenerateOptions& o, const RowFile& rows) {
        << "\nmodel-files = " << toml_string(files_of(o.model)) << "\ndtype = " << toml_string(o.dtype)
        << "\nchat-template = " << toml_string(o.raw ? "" : o.chat_template) << "\nn = " << o.n
        << "\nmax-new-tokens = " << o.max_new_tokens << "\ntemperature = " << toml_number(o.temperature)
-       << "\ntop-p = " << toml_number(o.top_p) << "\ntop-k = " << o.top_k << "\nseed = " << o.seed
-       << "\nlogprobs = " << (o.logprobs ? "true" : "false") << "\n";
+       << "\ntop-p = " << toml_number(o.top_p) << "\ntop-k = " << o.top_k << "\nmin-p = " << toml_number(o.min_p)
+       << "\nseed = " << o.seed << "\nlogprobs = " << (o.logprobs ? "true" : "false") << "\n";
   return text.str();
 }
 
@@ -124,8 +124,8 @@ class Generator {
         model_(load_model(options.model, parse_dtype(options.dtype), at::kCPU)),
         engine_(*model_, {}) {
     keep_memory();
-    sampling_ = {options.n,     options.max_new_tokens, options.temperature,
-                 options.top_p, options.top_k,          model_->shape().eos_token_ids};
+    sampling_ = {options.n,     options.max_new_tokens,        options.temperature, options.top_p,
+                 options.top_k, model_->shape().eos_token_ids, options.min_p};
     if (options.raw) return;
     const std::optional<int32_t> end = tokenizer_->find(chat_.end_of_turn());
     if (!end) {

@@ -183,7 +183,8 @@ std::vector<Group> GrpoRun::collect(int64_t step, Metrics& metrics) {
   const size_t wanted = static_cast<size_t>(train.prompts_per_step);
   Sampling sampling{config_.rollout.n,           config_.rollout.max_response_tokens,
                     config_.rollout.temperature, config_.rollout.top_p,
-                    config_.rollout.top_k,       work_.stop_ids};
+                    config_.rollout.top_k,       work_.stop_ids,
+                    config_.rollout.min_p};
   std::vector<Group> kept, all;
   double generate = 0, score = 0, tokens = 0;
   Timer timer;

@@ -95,6 +95,13 @@ TEST(ChooseToken, TopKAndTopPLeaveTheLikeliest) {
     while (mass < 0.8) mass += std::exp(logits[order[kept++]] / temperature) / total;
     TokenChoice choice = choose_token(logits, {temperature, 0.8, 0}, key);
     EXPECT_EQ(choice.token, plain_choice(logits, temperature, key, first(kept)));
+    // min-p: what has a share of the likeliest's probability; with the others, what all of them leave.
+    kept = 0;
+    while (kept < 200 && std::exp((logits[order[kept]] - logits[order[0]]) / temperature) >= 0.1) ++kept;
+    EXPECT_EQ(choose_token(logits, {temperature, 1, 0, 0.1}, key).token,
+              plain_choice(logits, temperature, key, first(kept)));
+    EXPECT_EQ(choose_token(logits, {temperature, 1, 2, 0.1}, key).token,
+              plain_choice(logits, temperature, key, first(std::min<size_t>(kept, 2))));
     // The log-probability is that of the policy, nothing cut off.
     EXPECT_NEAR(choice.logprob, logprob(logits, choice.token, temperature), 1e-4);
   }
