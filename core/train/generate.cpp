@@ -43,9 +43,9 @@ std::string files_of(const std::string& folder) {
     files[entry.path().filename().string()] =
         std::to_string(entry.file_size()) + "/" + std::to_string(entry.last_write_time().time_since_epoch().count());
   }
-  std::string text;
-  for (const auto& [name, stamp] : files) text += name + "=" + stamp + "\n";
-  return fingerprint(text);
+  std::ostringstream text;
+  for (const auto& [name, stamp] : files) text << name << "=" << stamp << "\n";
+  return fingerprint(text.str());
 }
 
 // What the output depends on, as TOML: two parts of one work say the same.
