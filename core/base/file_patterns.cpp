@@ -51,7 +51,7 @@ std::vector<std::string> row_files(const std::string& name) {
   return matching(name);
 }
 
-std::string no_row_files(const std::string& name) {
+std::string why_no_row_files(const std::string& name) {
   std::error_code error;
   if (fs::is_directory(name, error)) return "the folder " + name + " holds no .jsonl or .parquet file";
   return "there is no file " + name + relative_to_here();
@@ -61,7 +61,7 @@ std::vector<std::string> all_row_files(const std::vector<std::string>& names) {
   std::vector<std::string> files;
   for (const std::string& name : names) {
     const std::vector<std::string> more = row_files(name);
-    if (more.empty()) fail(no_row_files(name));
+    if (more.empty()) fail(why_no_row_files(name));
     files.insert(files.end(), more.begin(), more.end());
   }
   return files;

@@ -14,7 +14,7 @@ std::vector<std::string> row_files(const std::string& name);
 std::vector<std::string> all_row_files(const std::vector<std::string>& names);
 
 // Why row_files found none.
-std::string no_row_files(const std::string& name);
+std::string why_no_row_files(const std::string& name);
 
 // For messages about a file that is not there: " (paths are relative to the working directory, /home/user)".
 std::string relative_to_here();

@@ -49,4 +49,10 @@ std::vector<std::string> differences(const std::string& before, const std::strin
   return result;
 }
 
+std::string as_lines(const std::vector<std::string>& differences) {
+  std::string lines;
+  for (const std::string& difference : differences) lines += "\n  " + difference;
+  return lines;
+}
+
 }  // namespace golong

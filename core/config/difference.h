@@ -10,4 +10,7 @@ namespace golong {
 // Throws Error for text that is no TOML.
 std::vector<std::string> differences(const std::string& before, const std::string& after, const std::string& source);
 
+// A line for each, indented, behind a line of its own.
+std::string as_lines(const std::vector<std::string>& differences);
+
 }  // namespace golong

@@ -41,7 +41,7 @@ void validate_train(Mistakes& mistakes, const Config& config) {
 void check_files(const Config& config, const std::string& key, const std::vector<std::string>& files) {
   for (const std::string& file : files) {
     if (row_files(file).empty()) {
-      fail(name_of(config, key), ": ", no_row_files(file));
+      fail(name_of(config, key), ": ", why_no_row_files(file));
     }
   }
 }

@@ -21,9 +21,8 @@ class RowSource {
 struct ParquetApi {
   const char* arrow_version;
 
-  // The caller owns the result. `columns` are those that a row receives, none of them stands for all;
-  // others are not read. Throws Error where the
-  // file is no Parquet or holds none of the columns.
+  // The caller owns the result. `columns` are those that a row receives (none: all); others are not read. Throws Error
+  // where the file is no Parquet or holds none of the columns.
   RowSource* (*open)(const std::filesystem::path& path, const std::vector<std::string>& columns);
 };
 

@@ -46,10 +46,9 @@ Evaluation evaluate(RolloutEngine& engine, const Scorer& scorer, const Dataset& 
                     const std::vector<int32_t>& stop_ids, const Config& config,
                     const std::function<bool()>& should_stop, const std::function<void(size_t done)>& on_progress) {
   const std::vector<size_t> chosen = rows_to_measure(dataset, config.eval);
-  Sampling sampling{config.eval.n,           config.eval.max_response_tokens,
-                    config.eval.temperature, config.eval.top_p,
-                    config.eval.top_k,       stop_ids,
-                    config.eval.min_p};
+  const EvalConfig& eval = config.eval;
+  const Sampling sampling{
+      eval.n, eval.max_response_tokens, {eval.temperature, eval.top_p, eval.top_k, eval.min_p}, stop_ids};
   std::map<std::string, Tally> tallies;
   // As many prompts at a time as the engine runs together, so that memory stays bounded.
   size_t batch = static_cast<size_t>(std::max<int64_t>(1, config.rollout.max_running_responses / config.eval.n));

@@ -17,9 +17,8 @@ struct Linear {
 // x [..., D] scaled to root mean square 1 along D (in float32), times weight [D].
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon);
 
-// cos and sin of the rotary angles: positions [T] int64, angle of each pair of dimensions for one position [D/2]
-// float32
-// -> two tensors [T, 1, D], float32, halves repeated, times `scale`.
+// cos and sin of the rotary angles, times `scale`: positions [T] int64 and the angle of each pair of dimensions for one
+// position, [D/2] float32 -> two tensors [T, 1, D], float32, halves repeated.
 struct Rotary {
   at::Tensor cos;
   at::Tensor sin;

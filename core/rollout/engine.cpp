@@ -14,7 +14,6 @@
 #include "core/base/random.h"
 #include "core/rollout/kv_pages.h"
 #include "core/rollout/paged_attention.h"
-#include "core/rollout/sampling.h"
 
 namespace golong {
 namespace {
@@ -240,14 +239,14 @@ void RolloutEngine::State::choose(Job& job, const at::Tensor& logits,
   const Sampling& sampling = job.sampling;
   const float* data = logits.const_data_ptr<float>();
   const int64_t vocabulary = logits.size(1);
-  CutOffs cut_offs{sampling.temperature, sampling.top_p, sampling.top_k, sampling.min_p};
   at::parallel_for(0, static_cast<int64_t>(rows.size()), 4, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       Group& group = job.groups[rows[i].first->index];
       Response& response = group.responses[rows[i].second];
       uint64_t key = random_key({job.seed, static_cast<uint64_t>(job.stream), group.prompt.key, group.prompt.draw,
                                  rows[i].second, response.token_ids.size()});
-      TokenChoice choice = choose_token({data + i * vocabulary, static_cast<size_t>(vocabulary)}, cut_offs, key);
+      TokenChoice choice =
+          choose_token({data + i * vocabulary, static_cast<size_t>(vocabulary)}, sampling.cut_offs, key);
       if (!std::isfinite(choice.logprob)) {
         fail("row ", group.prompt.uid, ": the model's logits are not finite at position ", response.token_ids.size(),
              " of a response; the weights have diverged (lower train.learning_rate) or the model's files are damaged");

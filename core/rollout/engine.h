@@ -9,17 +9,15 @@
 
 #include "core/data/group.h"
 #include "core/model/model.h"
+#include "core/rollout/sampling.h"
 
 namespace golong {
 
 struct Sampling {
   int64_t n = 1;
   int64_t max_response_tokens = 256;
-  double temperature = 1.0;  // 0: greedy
-  double top_p = 1.0;
-  int64_t top_k = 0;              // 0: all
+  CutOffs cut_offs;
   std::vector<int32_t> stop_ids;  // end a response; part of it
-  double min_p = 0;               // 0: all
 };
 
 enum class Stream : uint64_t { train = 0, eval = 1 };

@@ -149,14 +149,14 @@ ScoreBenchmark measure_rewards(const RowFile& rows, const Config& config,
   benchmark.threads = config.rewards.threads ? static_cast<size_t>(config.rewards.threads) : cores;
   size_t measured = 0;
   for (auto& [reward, groups] : read_groups(rows, config, registry)) {
+    if (config.is_isolated(reward)) {
+      fail("rewards.", reward, ".isolate: a benchmark calls the reward in its own process; set it to false to measure");
+    }
     all.score(groups);
     std::erase_if(groups, [](const Group& group) { return !is_scored(group); });
     if (groups.empty()) continue;
     measured += groups.size();
     const plugin::Plugin& plugin = registry->find(plugin::Kind::reward, reward);
-    if (config.is_isolated(reward)) {
-      fail("rewards.", reward, ".isolate: a benchmark calls the reward in its own process; set it to false to measure");
-    }
     const plugin::Instance instance(plugin, reward_settings(config, plugin));
     const DirectCalls calls(instance, config.rewards.deadline_seconds);
     RewardSpeed speed{reward, groups.size()};

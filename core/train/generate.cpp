@@ -70,9 +70,7 @@ class Output {
     const std::string named = part_ + ".toml";
     if (fs::exists(part_) && fs::exists(named)) {
       const std::vector<std::string> changes = differences(read_file(named), settings, named);
-      std::string all;
-      for (const std::string& change : changes) all += "\n  " + change;
-      if (!changes.empty()) fail(part_, " is part of other work; finish that, or remove it:", all);
+      if (!changes.empty()) fail(part_, " is part of other work; finish that, or remove it:", as_lines(changes));
       cut_to(together);
     } else {
       write_file_atomic(part_, "");
@@ -124,8 +122,10 @@ class Generator {
         model_(load_model(options.model, parse_dtype(options.dtype), at::kCPU)),
         engine_(*model_, {}) {
     keep_memory();
-    sampling_ = {options.n,     options.max_new_tokens,        options.temperature, options.top_p,
-                 options.top_k, model_->shape().eos_token_ids, options.min_p};
+    sampling_ = {options.n,
+                 options.max_new_tokens,
+                 {options.temperature, options.top_p, options.top_k, options.min_p},
+                 model_->shape().eos_token_ids};
     if (options.raw) return;
     const std::optional<int32_t> end = tokenizer_->find(chat_.end_of_turn());
     if (!end) {

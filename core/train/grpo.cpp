@@ -181,10 +181,11 @@ std::string range_of_rewards(const std::vector<Group>& groups, const RewardsConf
 std::vector<Group> GrpoRun::collect(int64_t step, Metrics& metrics) {
   const TrainConfig& train = config_.train;
   const size_t wanted = static_cast<size_t>(train.prompts_per_step);
-  Sampling sampling{config_.rollout.n,           config_.rollout.max_response_tokens,
-                    config_.rollout.temperature, config_.rollout.top_p,
-                    config_.rollout.top_k,       work_.stop_ids,
-                    config_.rollout.min_p};
+  const RolloutConfig& rollout = config_.rollout;
+  const Sampling sampling{rollout.n,
+                          rollout.max_response_tokens,
+                          {rollout.temperature, rollout.top_p, rollout.top_k, rollout.min_p},
+                          work_.stop_ids};
   std::vector<Group> kept, all;
   double generate = 0, score = 0, tokens = 0;
   Timer timer;
@@ -297,9 +298,7 @@ int64_t GrpoRun::restore() {
   try {
     sampler_.load(text("sampler.json"));
   } catch (const Error& error) {
-    std::string all;
-    for (const std::string& change : changes) all += "\n  " + change;
-    fail(error.what(), all.empty() ? "" : "\nWhat is another than in the run's checkpoint:", all);
+    fail(error.what(), changes.empty() ? "" : "\nWhat is another than in the run's checkpoint:", as_lines(changes));
   }
   for (const std::string& change : changes)
     log::warning("going on with another configuration than the run had: ", change);

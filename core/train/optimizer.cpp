@@ -49,8 +49,8 @@ void AdamW::zero_grad() {
     if (gradient.defined()) {
       gradient.zero_();
     } else if (!slot.sum.defined()) {
-      gradient =
-          at::zeros_like(slot.parameter);  // an expert that no token chooses gets none, and is decayed like any other
+      // An expert that no token chooses gets none, and is decayed like any other.
+      gradient = at::zeros_like(slot.parameter);
     }
   }
 }

@@ -45,7 +45,7 @@ TEST_F(Evaluate, MeansOverTheFirstRowsOfEachTask) {
     std::vector<double>& of_task = rewards[dataset->task(i)];
     if (of_task.size() == 5) continue;
     std::vector<Group> groups =
-        engine.generate({dataset->prompt(i)}, {2, 8, 0.6, 0.95, 0, stop_ids}, 9, Stream::eval, 0);
+        engine.generate({dataset->prompt(i)}, {2, 8, {0.6, 0.95, 0}, stop_ids}, 9, Stream::eval, 0);
     decode(groups, *tokenizer);
     scorer.score(groups);
     of_task.push_back((groups[0].responses[0].reward + groups[0].responses[1].reward) / 2);

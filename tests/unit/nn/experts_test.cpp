@@ -12,11 +12,9 @@ struct Mixture {
   std::vector<Mlp> experts;
 };
 
-Mixture make(int64_t tokens, int64_t count, at::ScalarType dtype) {
+Mixture make(int64_t tokens, int64_t count) {
   at::manual_seed(5);
-  const auto random = [&](at::IntArrayRef size) {
-    return (0.4 * at::randn(size, at::kDouble)).to(dtype).requires_grad_(true);
-  };
+  const auto random = [&](at::IntArrayRef size) { return (0.4 * at::randn(size, at::kFloat)).requires_grad_(true); };
   Mixture m{random({tokens, 12}), random({count, 12}), {}};
   for (int64_t e = 0; e < count; ++e) {
     m.experts.push_back({{random({7, 12}), {}}, {random({7, 12}), {}}, {random({12, 7}), {}}});
@@ -45,7 +43,7 @@ at::Tensor by_token(const Mixture& m, int64_t per_token, bool normalize) {
 TEST(MixExperts, IsTheWeightedSumOfTheChosenExpertsWithItsGradients) {
   for (bool normalize : {true, false}) {
     for (const auto& [tokens, count, per_token] : {std::tuple{37, 5, 2}, {3, 8, 3}, {1, 4, 4}, {20, 3, 1}}) {
-      Mixture ours = make(tokens, count, at::kFloat), plain = make(tokens, count, at::kFloat);
+      Mixture ours = make(tokens, count), plain = make(tokens, count);
       const at::Tensor a = mix_experts(ours.x, ours.router, ours.experts, per_token, normalize);
       const at::Tensor b = by_token(plain, per_token, normalize);
       const auto difference = [](const at::Tensor& got, const at::Tensor& expected) {

@@ -94,7 +94,7 @@ TEST(RolloutEngine, GreedyTakesThePlainModelsLikeliestTokens) {
   Engine e;
   Sampling sampling = some_sampling();
   sampling.n = 1;
-  sampling.temperature = 0;
+  sampling.cut_offs.temperature = 0;
   for (const Group& group : e.generate(some_prompts(), sampling)) {
     const Response& response = group.responses[0];
     at::Tensor expected = plain_distributions(*e.model, group, response).argmax(1).to(at::kInt);

@@ -122,7 +122,6 @@ TEST(AdamW, AParameterWithoutAGradientHasGradientZero) {
     const double tolerance = dtype == at::kFloat ? 1e-6 : 4e-3;
     EXPECT_NEAR(weight[0][0].item<double>(), by_hand(0.5, {0, 0.25, 0}, 0.1), tolerance);
     EXPECT_NEAR(weight[0][1].item<double>(), by_hand(-1, {0, 0, 0}, 0.1), tolerance);
-    EXPECT_LT(weight[0][1].item<double>() + 1, dtype == at::kFloat ? 0.0031 : 0.008);
   }
 }
 
