@@ -10,7 +10,7 @@
 #include "core/base/version.h"
 #include "core/cli/command.h"
 #include "core/cli/engine.h"
-#include "core/cli/machine.h"
+#include "core/base/machine.h"
 #include "core/data/row_file.h"
 
 namespace golong {

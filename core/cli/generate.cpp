@@ -57,12 +57,19 @@ void add_generate_command(CLI::App& app) {
       ->add_option("--min-p", options->min_p, "Keep tokens with at least this share of the highest probability; 0: all")
       ->capture_default_str()
       ->check(CLI::Range(0.0, 1.0));
+  command
+      ->add_option(
+          "--repetition-penalty", options->repetition_penalty,
+          "Divides the positive logits of tokens that are there already, multiplies the negative ones; 1: none")
+      ->capture_default_str()
+      ->check(CLI::Range(1e-3, 1e3));
   command->add_option("--seed", options->seed, "The same seed gives the same responses")->capture_default_str();
   CLI::Option* chat = command->add_option("--chat-template", options->chat_template, "How messages become text")
                           ->capture_default_str()
                           ->check(CLI::IsMember(ChatTemplate::names()));
   command->add_flag("--raw", options->raw, "The prompt is a text that goes to the model as it stands")->excludes(chat);
-  command->add_flag("--logprobs", options->logprobs, "Also write the log-probability of each token");
+  command->add_flag("--logprobs", options->logprobs,
+                    "Also write logprobs, of each token under the model, and sampled_logprobs, as it was drawn");
   command->add_option("--dtype", options->dtype, "Type to compute in")
       ->capture_default_str()
       ->check(CLI::IsMember({"float32", "bfloat16"}));

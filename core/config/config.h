@@ -46,8 +46,12 @@ struct RolloutConfig {
   double top_p = 1.0;
   int64_t top_k = 0;                    // 0: all
   double min_p = 0;                     // of the highest probability; 0: all
+  double repetition_penalty = 1;        // 1: none
+  std::vector<std::string> stop;        // texts that end a response
   int64_t max_running_responses = 256;  // decoded together
   int64_t prefill_chunk_tokens = 2048;
+  int64_t kv_cache_bytes = 0;  // 0: half of the machine's memory
+  bool share_prefixes = true;
   bool batch_invariant = false;
 };
 

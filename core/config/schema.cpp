@@ -101,10 +101,21 @@ void describe(ConfigVisitor& visitor, RolloutConfig& rollout) {
   visitor.key("top_k", &rollout.top_k, "Keep this many most probable tokens; 0: all.", at_least(0));
   visitor.key("min_p", &rollout.min_p, "Keep tokens with at least this share of the highest probability; 0: all.",
               from_to(0, 1));
+  visitor.key("repetition_penalty", &rollout.repetition_penalty,
+              "Divides the positive logits of tokens that stand in the prompt or the response, multiplies the negative "
+              "ones; 1: none.",
+              above(0));
   visitor.key("max_running_responses", &rollout.max_running_responses, "Responses that are decoded together.",
               at_least(1));
   visitor.key("prefill_chunk_tokens", &rollout.prefill_chunk_tokens,
               "A prompt is computed in pieces of this many tokens, which bounds the memory.", at_least(1));
+  visitor.key(
+      "kv_cache_bytes", &rollout.kv_cache_bytes,
+      "Memory for keys and values. Responses that find no room wait, and go on later with the same tokens; 0: half "
+      "of the machine's memory.",
+      at_least(0));
+  visitor.key("share_prefixes", &rollout.share_prefixes,
+              "Compute what prompts have in common at their beginning once, in steps of 64 tokens.");
   visitor.key("batch_invariant", &rollout.batch_invariant,
               "Give the same bits whatever is decoded beside a response, at some cost in speed.");
 }

@@ -43,7 +43,10 @@ const char* name(Outcome outcome);
 
 struct Response {
   std::vector<int32_t> token_ids;  // generated, with the end token where there is one
-  std::vector<float> logprobs;     // [token_ids] log-probability at the sampling temperature, nothing cut off
+  // [token_ids] natural log-probabilities of each token: under the model's own distribution (temperature 1, nothing cut
+  // off), and under the one that it was drawn from.
+  std::vector<float> logprobs;
+  std::vector<float> sampled_logprobs;
   Finish finish = Finish::stop;
   int64_t weights_step = 0;  // the optimizer step whose weights made it
   std::string text;          // decoded, special tokens skipped

@@ -1,5 +1,6 @@
 #include "core/eval/evaluate.h"
 
+#include "core/rollout/options.h"
 #include "core/score/gate.h"
 
 namespace golong {
@@ -43,12 +44,10 @@ std::vector<size_t> rows_to_measure(const Dataset& dataset, const EvalConfig& co
 }
 
 Evaluation evaluate(RolloutEngine& engine, const Scorer& scorer, const Dataset& dataset, const Tokenizer& tokenizer,
-                    const std::vector<int32_t>& stop_ids, const Config& config,
+                    const std::vector<int32_t>& stop_ids, const Config& config, int64_t weights_step,
                     const std::function<bool()>& should_stop, const std::function<void(size_t done)>& on_progress) {
   const std::vector<size_t> chosen = rows_to_measure(dataset, config.eval);
-  const EvalConfig& eval = config.eval;
-  const Sampling sampling{
-      eval.n, eval.max_response_tokens, {eval.temperature, eval.top_p, eval.top_k, eval.min_p}, stop_ids};
+  const Sampling sampling = eval_sampling(config, stop_ids);
   std::map<std::string, Tally> tallies;
   // As many prompts at a time as the engine runs together, so that memory stays bounded.
   size_t batch = static_cast<size_t>(std::max<int64_t>(1, config.rollout.max_running_responses / config.eval.n));
@@ -57,7 +56,7 @@ Evaluation evaluate(RolloutEngine& engine, const Scorer& scorer, const Dataset& 
     for (size_t i = start; i < std::min(chosen.size(), start + batch); ++i)
       prompts.push_back(dataset.prompt(chosen[i]));
     std::vector<Group> groups = engine.generate(std::move(prompts), sampling, static_cast<uint64_t>(config.eval.seed),
-                                                Stream::eval, 0, should_stop);
+                                                Stream::eval, weights_step, {.should_stop = should_stop});
     decode(groups, tokenizer);
     scorer.score(groups);
     for (const Group& group : groups) tallies[group.prompt.task].add(group, config.rewards);

@@ -15,7 +15,7 @@ struct Layer {
   nn::Linear q, k, v, o;
   at::Tensor q_norm, k_norm;  // [head_dim], or undefined
   nn::Mlp mlp;                // of a dense layer
-  at::Tensor router;          // [experts, hidden], or undefined
+  nn::Linear router;          // hidden -> experts, or without weight
   std::vector<nn::Mlp> experts;
 };
 
@@ -63,7 +63,7 @@ Layer make_layer(const ModelShape& shape, int64_t index, Parameters& parameters)
     layer.mlp = parameters.mlp(at + "mlp.", c, shape.intermediate, shape.mlp_bias);
     return layer;
   }
-  layer.router = parameters.take(at + "mlp.gate.weight", {shape.experts.count, c});
+  layer.router = parameters.linear(at + "mlp.gate", shape.experts.count, c);
   for (int64_t e = 0; e < shape.experts.count; ++e) {
     const std::string expert = at + "mlp.experts." + std::to_string(e) + ".";
     layer.experts.push_back(parameters.mlp(expert, c, shape.experts.intermediate));
@@ -96,7 +96,7 @@ class Decoder : public Model {
       const Layer& layer = layers_[static_cast<size_t>(i)];
       x = x + attend(layer, i, nn::rms_norm(x, layer.input_norm, shape_.rms_norm_eps), rotary, attention);
       const at::Tensor h = nn::rms_norm(x, layer.post_norm, shape_.rms_norm_eps);
-      x = x + (layer.router.defined()
+      x = x + (layer.router.weight.defined()
                    ? nn::mix_experts(h, layer.router, layer.experts, shape_.experts.per_token, shape_.experts.normalize)
                    : layer.mlp(h));
     }

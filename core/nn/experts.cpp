@@ -6,10 +6,10 @@ namespace golong::nn {
 
 at::Tensor Mlp::operator()(const at::Tensor& x) const { return down(swiglu(gate(x), up(x))); }
 
-at::Tensor mix_experts(const at::Tensor& x, const at::Tensor& router, const std::vector<Mlp>& experts,
-                       int64_t per_token, bool normalize) {
+at::Tensor mix_experts(const at::Tensor& x, const Linear& router, const std::vector<Mlp>& experts, int64_t per_token,
+                       bool normalize) {
   const auto count = static_cast<int64_t>(experts.size());
-  const at::Tensor probabilities = at::softmax(at::linear(x, router), -1, at::kFloat);
+  const at::Tensor probabilities = at::softmax(router(x), -1, at::kFloat);
   auto [weights, chosen] = at::topk(probabilities, per_token);  // [T, K]
   if (normalize) weights = weights / weights.sum(-1, true);
   // Calls of a token with an expert, those of one expert together, in the order of the tokens.

@@ -5,6 +5,8 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "core/nn/row_kernels.h"
 
@@ -114,9 +116,31 @@ struct SwigluFunction : torch::autograd::Function<SwigluFunction> {
   }
 };
 
+thread_local bool fixed_row_tiles = false;
+
+at::Tensor in_tiles(const at::Tensor& x, const Linear& linear) {
+  constexpr int64_t kRows = 32;
+  const at::Tensor flat = x.reshape({-1, x.size(-1)});
+  std::vector<at::Tensor> tiles;
+  for (int64_t start = 0; start < flat.size(0); start += kRows) {
+    const int64_t count = std::min(kRows, flat.size(0) - start);
+    at::Tensor tile = flat.narrow(0, start, count);
+    if (count < kRows) tile = at::cat({tile, at::zeros({kRows - count, flat.size(1)}, flat.options())});
+    tiles.push_back(at::linear(tile, linear.weight, linear.bias).narrow(0, 0, count));
+  }
+  std::vector<int64_t> shape = x.sizes().vec();
+  shape.back() = linear.weight.size(0);
+  return at::cat(tiles).view(shape);
+}
+
 }  // namespace
 
-at::Tensor Linear::operator()(const at::Tensor& x) const { return at::linear(x, weight, bias); }
+at::Tensor Linear::operator()(const at::Tensor& x) const {
+  return fixed_row_tiles ? in_tiles(x, *this) : at::linear(x, weight, bias);
+}
+
+FixedRowTiles::FixedRowTiles(bool on) : before_(std::exchange(fixed_row_tiles, on)) {}
+FixedRowTiles::~FixedRowTiles() { fixed_row_tiles = before_; }
 
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon) {
   if (has_row_kernels(x)) {

@@ -14,6 +14,19 @@ struct Linear {
   at::Tensor operator()(const at::Tensor& x) const;  // [..., in] -> [..., out]
 };
 
+// While one lives, projections that its thread calls multiply tiles of 32 rows, the last filled up with zeros: then a
+// row's numbers do not depend on how many rows there are. Slower; not for training.
+class FixedRowTiles {
+ public:
+  explicit FixedRowTiles(bool on = true);
+  ~FixedRowTiles();
+  FixedRowTiles(const FixedRowTiles&) = delete;
+  FixedRowTiles& operator=(const FixedRowTiles&) = delete;
+
+ private:
+  bool before_;
+};
+
 // x [..., D] scaled to root mean square 1 along D (in float32), times weight [D].
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon);
 

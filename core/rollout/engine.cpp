@@ -7,13 +7,16 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <deque>
-#include <map>
+#include <optional>
+#include <span>
+#include <utility>
 
 #include "core/base/error.h"
+#include "core/base/machine.h"
 #include "core/base/random.h"
-#include "core/rollout/kv_pages.h"
-#include "core/rollout/paged_attention.h"
+#include "core/nn/layers.h"
+#include "core/rollout/forward.h"
+#include "core/rollout/schedule.h"
 
 namespace golong {
 namespace {
@@ -22,120 +25,71 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-// A group that is being generated.
-struct Active {
-  size_t index = 0;  // in the result
-  PageList prompt;
-  std::vector<PageList> own;
-  std::vector<size_t> running;  // samples that go on, ascending
-};
+int64_t budget(const EngineOptions& options) {
+  if (options.kv_cache_bytes > 0) return options.kv_cache_bytes;
+  const uint64_t memory = this_machine().memory;
+  return static_cast<int64_t>((memory > 0 ? memory : uint64_t{8} << 30) / 2);
+}
 
-// Part of one prompt in a prefill call.
-struct PrefillPiece {
-  Active* group;
-  int64_t start, count;
-};
-
-// Prompts on themselves; writes keys and values into the pages.
-class PrefillAttention : public Attention {
- public:
-  PrefillAttention(KvPages& pages, const std::vector<PrefillPiece>& pieces,
-                   std::vector<std::pair<at::Tensor, at::Tensor>>& earlier)
-      : pages_(pages), pieces_(pieces), earlier_(earlier) {}
-
-  at::Tensor attend(int64_t layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                    double scale) override {
-    at::Tensor out = at::empty_like(q, at::MemoryFormat::Contiguous);
-    int64_t row = 0;
-    for (const PrefillPiece& piece : pieces_) {
-      auto part = [&](const at::Tensor& x) { return x.narrow(0, row, piece.count); };
-      auto heads = [](const at::Tensor& x) { return x.transpose(0, 1).unsqueeze(0); };  // [T, H, D] -> [1, H, T, D]
-      pages_.write(piece.group->prompt, layer, piece.start, part(k), part(v));
-      std::vector<nn::Partial> partials{nn::attend(heads(part(q)), heads(part(k)), heads(part(v)), true, scale)};
-      if (!earlier_.empty()) {
-        auto& [keys, values] = earlier_[layer];  // [start, Hkv, D]
-        if (piece.start > 0) partials.push_back(nn::attend(heads(part(q)), heads(keys), heads(values), false, scale));
-        keys = piece.start > 0 ? at::cat({keys, part(k)}) : part(k).clone();
-        values = piece.start > 0 ? at::cat({values, part(v)}) : part(v).clone();
-      }
-      part(out).copy_(nn::merge(partials).out.squeeze(0).transpose(0, 1));
-      row += piece.count;
-    }
-    return out;
-  }
-
- private:
-  KvPages& pages_;
-  const std::vector<PrefillPiece>& pieces_;
-  std::vector<std::pair<at::Tensor, at::Tensor>>& earlier_;  // by layer, where one prompt takes several calls
-};
-
-// Responses on their prompt and on themselves; writes the present token's keys and values first.
-class DecodeAttention : public Attention {
- public:
-  DecodeAttention(KvPages& pages, const std::vector<DecodeGroup>& groups) : pages_(pages), groups_(groups) {}
-
-  at::Tensor attend(int64_t layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                    double scale) override {
-    return paged_attention(q, k, v, pages_, groups_, layer, scale);
-  }
-
- private:
-  KvPages& pages_;
-  const std::vector<DecodeGroup>& groups_;
+// A response whose next token is to be chosen, and the row of its logits.
+struct Pick {
+  ActiveGroup* active;
+  size_t sample;
+  int64_t row;
 };
 
 }  // namespace
 
-// Under batch_invariant matrix products have this many rows, whatever else runs: then a row's numbers are always the
-// same.
-constexpr int64_t kInvariantRows = 32;
-
 struct RolloutEngine::State {
   State(const Model& m, EngineOptions o)
-      : model(m), options(o), pages(m.shape().layers, m.shape().kv_heads, m.shape().head_dim, m.dtype()) {}
+      : model(m),
+        options(o),
+        budget_bytes(budget(o)),
+        memory(std::make_unique<KvMemory>(m.shape(), m.dtype(), budget_bytes)) {}
 
   // One call of generate().
-  struct Job {
-    std::vector<Group> groups;
+  struct Call {
     const Sampling& sampling;
     uint64_t seed;
     Stream stream;
-    std::deque<Active> active;
-    size_t next = 0;  // prompt that enters next
-    int64_t running = 0;
+    const RolloutHooks& hooks;
+    Clock::time_point start;
+    Schedule schedule;
   };
 
   void check(const Prompt& prompt, const Sampling& sampling) const;
-  void admit(Job& job);
-  at::Tensor prefill(std::vector<Active*> groups, const Job& job);
-  at::Tensor logits(const at::Tensor& hidden) const;
-  void decode(Job& job);
-  void choose(Job& job, const at::Tensor& hidden, const std::vector<std::pair<Active*, size_t>>& rows);
-  void retire(Job& job);
+  void run(std::vector<Group>& groups, const Sampling& sampling, uint64_t seed, Stream stream,
+           const RolloutHooks& hooks);
+  void enter(Call& call);
+  void prefill(const std::vector<Entry>& entries);
+  void decode(Call& call);
+  void choose(Call& call, const at::Tensor& hidden, const std::vector<Pick>& picks);
+  void choose_from(Call& call, const at::Tensor& logits, const std::vector<Pick>& picks);
+  void add_token(Call& call, ActiveGroup& active, size_t sample, const TokenChoice& choice);
 
   const Model& model;
-  EngineOptions options;
-  KvPages pages;
+  const EngineOptions options;
+  const int64_t budget_bytes;
+  std::unique_ptr<KvMemory> memory;
+  std::optional<std::pair<int64_t, Stream>> kept;  // the weights and the stream that made what is kept in memory
   RolloutStats stats;
 };
 
 RolloutEngine::RolloutEngine(const Model& model, EngineOptions options)
     : state_(std::make_unique<State>(model, options)) {
   if (!model.device().is_cpu()) fail("generation runs on the CPU in this version; set model.device = \"cpu\"");
-  // An expert's product has as many rows as tokens chose it.
-  if (options.batch_invariant && model.shape().experts.count > 0) {
-    fail("rollout.batch_invariant is not built for models with experts; set it to false");
-  }
 }
 RolloutEngine::~RolloutEngine() = default;
 const RolloutStats& RolloutEngine::stats() const { return state_->stats; }
+int64_t RolloutEngine::page_bytes() const { return state_->memory->pages().page_bytes(); }
 
 void RolloutEngine::State::check(const Prompt& prompt, const Sampling& sampling) const {
-  int64_t tokens = static_cast<int64_t>(prompt.token_ids.size()), limit = model.shape().max_positions;
+  if (sampling.n <= 0 || sampling.max_response_tokens <= 0) fail("n and max_response_tokens must be positive");
+  const auto tokens = static_cast<int64_t>(prompt.token_ids.size());
+  const int64_t positions = model.shape().max_positions;
   if (tokens == 0) fail("row ", prompt.uid, ": the prompt is empty");
-  if (tokens >= limit) {
-    fail("row ", prompt.uid, ": the prompt has ", tokens, " tokens, the model has ", limit,
+  if (tokens >= positions) {
+    fail("row ", prompt.uid, ": the prompt has ", tokens, " tokens, the model has ", positions,
          " positions; lower data.max_prompt_tokens");
   }
   for (int32_t id : prompt.token_ids) {
@@ -144,221 +98,201 @@ void RolloutEngine::State::check(const Prompt& prompt, const Sampling& sampling)
            "; is the tokenizer the model's own?");
     }
   }
-  if (sampling.n <= 0 || sampling.max_response_tokens <= 0) fail("n and max_response_tokens must be positive");
+  const int64_t response = std::min(sampling.max_response_tokens, positions - tokens);
+  const int64_t needed = (pages_of(tokens) + pages_of(response)) * memory->pages().page_bytes();
+  if (needed > budget_bytes) {
+    fail("row ", prompt.uid, ": keys and values of the prompt of ", tokens, " tokens and of one response of ", response,
+         " take ", needed, " bytes, rollout.kv_cache_bytes allows ", budget_bytes,
+         options.kv_cache_bytes > 0 ? "" : " (half of the machine's memory)",
+         "; raise it, lower data.max_prompt_tokens or rollout.max_response_tokens, or take model.dtype = \"bfloat16\"");
+  }
 }
 
-// Runs the prompts' tokens once and returns the last hidden state of each, [groups, C].
-at::Tensor RolloutEngine::State::prefill(std::vector<Active*> groups, const Job& job) {
+// Computes what enters: prompts from where they are not yet in memory, and responses that were sent back, but for their
+// last token. In passes of some thousand tokens, which bounds the memory of the activations.
+void RolloutEngine::State::prefill(const std::vector<Entry>& entries) {
+  ForwardBatch batch;
+  std::vector<std::pair<ActiveGroup*, int64_t>> ends;  // prompts that end in this pass, and the row of the last token
+  const auto run = [&] {
+    if (batch.rows() == 0) return;
+    const at::Tensor hidden = batch.run(model, memory->pages());
+    for (const auto& [active, row] : ends) active->last = hidden.narrow(0, row, 1).clone();
+    batch = {};
+    ends.clear();
+  };
+  // Adds tokens pass by pass.
+  const auto add = [&](std::span<const int32_t> tokens, int64_t start, const auto& add_part) {
+    while (!tokens.empty()) {
+      if (batch.rows() >= options.prefill_chunk_tokens) run();
+      const size_t count = std::min(tokens.size(), static_cast<size_t>(options.prefill_chunk_tokens - batch.rows()));
+      add_part(start, tokens.first(count));
+      tokens = tokens.subspan(count);
+      start += static_cast<int64_t>(count);
+    }
+  };
+  for (const Entry& entry : entries) {
+    ActiveGroup& active = *entry.active;
+    const std::span<const int32_t> prompt = active.group->prompt.token_ids;
+    const auto rest = prompt.subspan(static_cast<size_t>(entry.prompt_start));
+    if (!rest.empty()) {
+      add(rest, entry.prompt_start,
+          [&](int64_t start, std::span<const int32_t> part) { batch.add_prompt(active.prompt, start, part); });
+      ends.emplace_back(&active, batch.rows() - 1);
+    }
+    for (size_t sample : entry.samples) {
+      const std::span<const int32_t> tokens = active.group->responses[sample].token_ids;
+      if (tokens.size() < 2) continue;
+      stats.recomputed_tokens += static_cast<int64_t>(tokens.size()) - 1;
+      add(tokens.first(tokens.size() - 1), 0, [&](int64_t start, std::span<const int32_t> part) {
+        batch.add_response(active.prompt, active.samples[sample].own, start, part);
+      });
+    }
+  }
+  run();
+}
+
+void RolloutEngine::State::enter(Call& call) {
+  const std::vector<Entry> entries = call.schedule.admit();
+  if (entries.empty()) return;
+  const auto start = Clock::now();
+  for (const Entry& entry : entries) {
+    const auto all = static_cast<int64_t>(entry.active->group->prompt.token_ids.size());
+    const bool again = entry.active->last.defined();
+    if (entry.prompt_start < all) (again ? stats.recomputed_tokens : stats.prompt_tokens) += all - entry.prompt_start;
+    if (!again) stats.shared_prompt_tokens += entry.prompt_start;
+  }
+  prefill(entries);
+  // The prompt's last row serves the first token of all its responses.
   std::vector<at::Tensor> last;
-  int64_t budget = options.batch_invariant ? 1 : options.prefill_chunk_tokens;  // tokens of whole prompts in one call
-  for (size_t first = 0; first < groups.size();) {
-    std::vector<PrefillPiece> pieces;
-    int64_t tokens = 0;
-    while (first < groups.size()) {
-      int64_t length = static_cast<int64_t>(job.groups[groups[first]->index].prompt.token_ids.size());
-      if (!pieces.empty() && tokens + length > budget) break;
-      pages.extend(groups[first]->prompt, length);
-      pieces.push_back({groups[first++], 0, length});
-      tokens += length;
-    }
-    // A prompt that is longer than a chunk goes alone, chunk by chunk.
-    std::vector<std::pair<at::Tensor, at::Tensor>> earlier;
-    std::vector<std::vector<PrefillPiece>> calls{pieces};
-    if (tokens > options.prefill_chunk_tokens) {
-      earlier.resize(model.shape().layers);
-      calls.clear();
-      for (int64_t start = 0; start < tokens; start += options.prefill_chunk_tokens) {
-        calls.push_back({{pieces[0].group, start, std::min(options.prefill_chunk_tokens, tokens - start)}});
-      }
-    }
-    at::Tensor hidden;
-    for (const auto& call : calls) {
-      std::vector<int64_t> ids, positions;
-      for (const PrefillPiece& piece : call) {
-        const auto& prompt = job.groups[piece.group->index].prompt.token_ids;
-        for (int64_t i = 0; i < piece.count; ++i) {
-          ids.push_back(prompt[piece.start + i]);
-          positions.push_back(piece.start + i);
-        }
-      }
-      PrefillAttention attention(pages, call, earlier);
-      hidden = model.hidden(at::tensor(ids, at::kLong), at::tensor(positions, at::kLong), attention);
-      stats.prompt_tokens += static_cast<int64_t>(ids.size());
-    }
-    int64_t row = -1;
-    for (const PrefillPiece& piece : calls.back()) last.push_back(hidden[row += piece.count].unsqueeze(0));
-    for (const PrefillPiece& piece : pieces) piece.group->prompt.tokens = piece.count;
-  }
-  return at::cat(last);
-}
-
-// [rows, C] -> [rows, V], float32.
-at::Tensor RolloutEngine::State::logits(const at::Tensor& hidden) const {
-  auto project = [&](const at::Tensor& rows) { return at::matmul(rows, model.head().t()).to(at::kFloat); };
-  if (!options.batch_invariant) return project(hidden);
-  std::vector<at::Tensor> tiles;
-  for (int64_t start = 0; start < hidden.size(0); start += kInvariantRows) {
-    int64_t count = std::min(kInvariantRows, hidden.size(0) - start);
-    at::Tensor tile = at::zeros({kInvariantRows, hidden.size(1)}, hidden.options());
-    tile.narrow(0, 0, count).copy_(hidden.narrow(0, start, count));
-    tiles.push_back(project(tile).narrow(0, 0, count));
-  }
-  return at::cat(tiles);
-}
-
-void RolloutEngine::State::admit(Job& job) {
-  std::vector<Active*> entering;
-  while (job.next < job.groups.size() &&
-         (job.running == 0 || job.running + job.sampling.n <= options.max_running_responses)) {
-    Active& group = job.active.emplace_back();
-    group.index = job.next++;
-    group.own.resize(job.sampling.n);
-    job.running += job.sampling.n;
-    entering.push_back(&group);
-  }
-  if (entering.empty()) return;
-  auto start = Clock::now();
-  at::Tensor last = prefill(entering, job);
-  std::vector<std::pair<Active*, size_t>> rows;
-  std::vector<int64_t> repeat;
-  for (size_t g = 0; g < entering.size(); ++g) {
-    for (int64_t sample = 0; sample < job.sampling.n; ++sample) {
-      entering[g]->running.push_back(sample);
-      rows.emplace_back(entering[g], sample);
-      repeat.push_back(static_cast<int64_t>(g));
+  std::vector<Pick> picks;
+  for (const Entry& entry : entries) {
+    bool first = true;
+    for (size_t sample : entry.samples) {
+      if (!entry.active->group->responses[sample].token_ids.empty()) continue;
+      if (std::exchange(first, false)) last.push_back(entry.active->last);
+      picks.push_back({entry.active, sample, static_cast<int64_t>(last.size()) - 1});
     }
   }
+  if (!picks.empty()) choose(call, at::cat(last), picks);
   stats.prefill_seconds += seconds_since(start);
-  // One projection of a prompt's last row serves the first token of all its responses.
-  choose(job, logits(last).index_select(0, at::tensor(repeat, at::kLong)), rows);
-}
-
-// Picks the next token of each row from its logits [rows, V] and notes which responses are at their end.
-void RolloutEngine::State::choose(Job& job, const at::Tensor& logits,
-                                  const std::vector<std::pair<Active*, size_t>>& rows) {
-  const Sampling& sampling = job.sampling;
-  const float* data = logits.const_data_ptr<float>();
-  const int64_t vocabulary = logits.size(1);
-  at::parallel_for(0, static_cast<int64_t>(rows.size()), 4, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      Group& group = job.groups[rows[i].first->index];
-      Response& response = group.responses[rows[i].second];
-      uint64_t key = random_key({job.seed, static_cast<uint64_t>(job.stream), group.prompt.key, group.prompt.draw,
-                                 rows[i].second, response.token_ids.size()});
-      TokenChoice choice =
-          choose_token({data + i * vocabulary, static_cast<size_t>(vocabulary)}, sampling.cut_offs, key);
-      if (!std::isfinite(choice.logprob)) {
-        fail("row ", group.prompt.uid, ": the model's logits are not finite at position ", response.token_ids.size(),
-             " of a response; the weights have diverged (lower train.learning_rate) or the model's files are damaged");
-      }
-      response.token_ids.push_back(choice.token);
-      response.logprobs.push_back(choice.logprob);
-    }
-  });
-  stats.response_tokens += static_cast<int64_t>(rows.size());
-  for (const auto& [active, sample] : rows) {
-    const Group& group = job.groups[active->index];
-    Response& response = job.groups[active->index].responses[sample];
-    int64_t length = static_cast<int64_t>(response.token_ids.size());
-    bool stop = std::find(sampling.stop_ids.begin(), sampling.stop_ids.end(), response.token_ids.back()) !=
-                sampling.stop_ids.end();
-    bool full = length >= sampling.max_response_tokens ||
-                static_cast<int64_t>(group.prompt.token_ids.size()) + length >= model.shape().max_positions;
-    if (!stop && !full) continue;
-    response.finish = stop ? Finish::stop : Finish::length;
-    active->running.erase(std::find(active->running.begin(), active->running.end(), sample));
-    pages.release(active->own[sample]);
-    --job.running;
-  }
-  retire(job);
-}
-
-void RolloutEngine::State::retire(Job& job) {
-  for (Active& group : job.active) {
-    if (group.running.empty()) pages.release(group.prompt);
-  }
-  std::erase_if(job.active, [](const Active& group) { return group.running.empty(); });
 }
 
 // One token for every running response.
-void RolloutEngine::State::decode(Job& job) {
-  std::vector<DecodeGroup> groups;
-  std::vector<std::pair<Active*, size_t>> rows;
-  std::vector<int64_t> ids, positions;
-  for (Active& active : job.active) {
-    DecodeGroup group;
-    group.prompt = &active.prompt;
-    group.first_row = static_cast<int64_t>(rows.size());
-    const Group& result = job.groups[active.index];
-    for (size_t sample : active.running) {
-      PageList& own = active.own[sample];
-      pages.extend(own, 1);
-      positions.push_back(static_cast<int64_t>(result.prompt.token_ids.size()) + own.tokens);
-      ++own.tokens;
-      ids.push_back(result.responses[sample].token_ids.back());
-      group.own.push_back(&own);
-      rows.emplace_back(&active, sample);
+void RolloutEngine::State::decode(Call& call) {
+  ForwardBatch batch;
+  std::vector<Pick> picks;
+  for (ActiveGroup* active : call.schedule.make_room()) {
+    for (size_t sample = 0; sample < active->samples.size(); ++sample) {
+      if (active->samples[sample].state != Sample::State::running) continue;
+      const std::span<const int32_t> tokens = active->group->responses[sample].token_ids;
+      picks.push_back({active, sample, batch.rows()});
+      batch.add_response(active->prompt, active->samples[sample].own, static_cast<int64_t>(tokens.size()) - 1,
+                         tokens.last(1));
     }
-    groups.push_back(std::move(group));
   }
-  int64_t count = static_cast<int64_t>(rows.size());
-  if (!options.batch_invariant) {
-    DecodeAttention attention(pages, groups);
-    at::Tensor hidden = model.hidden(at::tensor(ids, at::kLong), at::tensor(positions, at::kLong), attention);
-    choose(job, logits(hidden), rows);
-    return;
-  }
-  std::vector<at::Tensor> tiles;
-  for (int64_t start = 0; start < count; start += kInvariantRows) {
-    int64_t end = std::min(start + kInvariantRows, count);
-    std::vector<int64_t> tile_ids(ids.begin() + start, ids.begin() + end);
-    std::vector<int64_t> tile_positions(positions.begin() + start, positions.begin() + end);
-    tile_ids.resize(kInvariantRows, 0);
-    tile_positions.resize(kInvariantRows, 0);
-    std::vector<DecodeGroup> tile;
-    for (const DecodeGroup& group : groups) {
-      DecodeGroup part{group.prompt, {}, std::max(group.first_row - start, int64_t{0})};
-      for (size_t i = 0; i < group.own.size(); ++i) {
-        int64_t row = group.first_row + static_cast<int64_t>(i);
-        if (row >= start && row < end) part.own.push_back(group.own[i]);
-      }
-      if (!part.own.empty()) tile.push_back(std::move(part));
+  stats.kv_bytes = std::max(stats.kv_bytes, memory->pages().in_use() * memory->pages().page_bytes());
+  if (!picks.empty()) choose(call, batch.run(model, memory->pages()), picks);
+}
+
+// Picks the next token of each response from the hidden states that the picks name. In parts, so that the logits of
+// many rows over a large vocabulary are never there together.
+void RolloutEngine::State::choose(Call& call, const at::Tensor& hidden, const std::vector<Pick>& picks) {
+  constexpr int64_t kRows = 64;
+  const nn::Linear head{model.head(), {}};
+  for (size_t first = 0, next = 0; first < picks.size(); first = next) {
+    const int64_t start = picks[first].row, count = std::min(kRows, hidden.size(0) - start);
+    std::vector<Pick> part;
+    for (; next < picks.size() && picks[next].row < start + count; ++next) {
+      part.push_back({picks[next].active, picks[next].sample, picks[next].row - start});
     }
-    DecodeAttention attention(pages, tile);
-    at::Tensor hidden = model.hidden(at::tensor(tile_ids, at::kLong), at::tensor(tile_positions, at::kLong), attention);
-    tiles.push_back(hidden.narrow(0, 0, end - start));
+    choose_from(call, head(hidden.narrow(0, start, count)).to(at::kFloat), part);
   }
-  choose(job, logits(at::cat(tiles)), rows);
+  call.schedule.retire();
+}
+
+// logits [rows, V]
+void RolloutEngine::State::choose_from(Call& call, const at::Tensor& logits, const std::vector<Pick>& picks) {
+  const auto vocabulary = static_cast<size_t>(logits.size(1));
+  const float* data = logits.const_data_ptr<float>();
+  std::vector<TokenChoice> choices(picks.size());
+  at::parallel_for(0, static_cast<int64_t>(picks.size()), 1, [&](int64_t begin, int64_t end) {
+    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
+      const auto& [active, sample, row] = picks[i];
+      const Prompt& prompt = active->group->prompt;
+      const uint64_t key = random_key({call.seed, static_cast<uint64_t>(call.stream), prompt.key, prompt.draw, sample,
+                                       active->group->responses[sample].token_ids.size()});
+      choices[i] = choose_token({data + static_cast<size_t>(row) * vocabulary, vocabulary}, call.sampling.rule,
+                                active->samples[sample].seen.ids(), key);
+    }
+  });
+  for (size_t i = 0; i < picks.size(); ++i) add_token(call, *picks[i].active, picks[i].sample, choices[i]);
+}
+
+void RolloutEngine::State::add_token(Call& call, ActiveGroup& active, size_t sample, const TokenChoice& choice) {
+  const Prompt& prompt = active.group->prompt;
+  Response& response = active.group->responses[sample];
+  if (!std::isfinite(choice.logprob)) {
+    fail("row ", prompt.uid, ": the model's logits are not finite at position ", response.token_ids.size(),
+         " of a response; the weights have diverged (lower train.learning_rate) or the model's files are damaged");
+  }
+  if (response.token_ids.empty() && stats.response_tokens == 0) stats.first_token_seconds = seconds_since(call.start);
+  response.token_ids.push_back(choice.token);
+  response.logprobs.push_back(choice.logprob);
+  response.sampled_logprobs.push_back(choice.sampled_logprob);
+  ++stats.response_tokens;
+  if (call.sampling.rule.repetition_penalty != 1) active.samples[sample].seen.add(choice.token);
+  const auto length = static_cast<int64_t>(response.token_ids.size());
+  const bool stop = std::ranges::find(call.sampling.stop_ids, choice.token) != call.sampling.stop_ids.end();
+  const bool full = length >= call.sampling.max_response_tokens ||
+                    static_cast<int64_t>(prompt.token_ids.size()) + length >= model.shape().max_positions;
+  response.finish = stop ? Finish::stop : Finish::length;
+  if (call.hooks.on_token) call.hooks.on_token(*active.group, sample);
+  if (stop || full) call.schedule.finish(active, sample);
+}
+
+void RolloutEngine::State::run(std::vector<Group>& groups, const Sampling& sampling, uint64_t seed, Stream stream,
+                               const RolloutHooks& hooks) {
+  Call call{sampling, seed,         stream,
+            hooks,    Clock::now(), Schedule(*memory, groups, options.max_running_responses, options.share_prefixes)};
+  if (sampling.rule.repetition_penalty != 1) {
+    for (ActiveGroup& active : call.schedule.groups()) {
+      SeenTokens seen;
+      for (int32_t token : active.group->prompt.token_ids) seen.add(token);
+      for (Sample& sample : active.samples) sample.seen = seen;
+    }
+  }
+  while (!call.schedule.done()) {
+    if (hooks.should_stop && hooks.should_stop()) throw Stopped("generation was stopped");
+    enter(call);
+    if (!call.schedule.done()) decode(call);
+  }
+  stats.sent_back = call.schedule.sent_back();
+  stats.decode_seconds = seconds_since(call.start) - stats.prefill_seconds;
 }
 
 std::vector<Group> RolloutEngine::generate(std::vector<Prompt> prompts, const Sampling& sampling, uint64_t seed,
-                                           Stream stream, int64_t weights_step,
-                                           const std::function<bool()>& should_stop) {
-  c10::InferenceMode inference;
+                                           Stream stream, int64_t weights_step, const RolloutHooks& hooks) {
   State& s = *state_;
+  for (const Prompt& prompt : prompts) s.check(prompt, sampling);
+  const c10::InferenceMode inference;
+  const nn::FixedRowTiles tiles(s.options.batch_invariant);
   s.stats = {};
-  State::Job job{{}, sampling, seed, stream, {}, 0, 0};
-  for (Prompt& prompt : prompts) {
-    s.check(prompt, sampling);
-    Group& group = job.groups.emplace_back();
-    group.prompt = std::move(prompt);
-    group.responses.resize(sampling.n);
-    for (Response& response : group.responses) response.weights_step = weights_step;
+  // An evaluation leaves no trace in what is generated for training afterwards.
+  if (const std::pair now(weights_step, stream); std::exchange(s.kept, now) != now) s.memory->forget();
+  std::vector<Group> groups(prompts.size());
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    groups[i].prompt = std::move(prompts[i]);
+    groups[i].responses.resize(static_cast<size_t>(sampling.n));
+    for (Response& response : groups[i].responses) response.weights_step = weights_step;
   }
-  auto start = Clock::now();
-  while (job.next < job.groups.size() || !job.active.empty()) {
-    if (should_stop && should_stop()) {
-      for (Active& group : job.active) {
-        for (PageList& own : group.own) s.pages.release(own);
-        s.pages.release(group.prompt);
-      }
-      throw Stopped("generation was stopped");
-    }
-    s.admit(job);
-    if (!job.active.empty()) s.decode(job);
+  try {
+    s.run(groups, sampling, seed, stream, hooks);
+  } catch (...) {
+    // Pages may be kept that were never computed, or hold what is not finite.
+    s.memory = std::make_unique<KvMemory>(s.model.shape(), s.model.dtype(), s.budget_bytes);
+    throw;
   }
-  s.stats.decode_seconds = seconds_since(start) - s.stats.prefill_seconds;
-  return std::move(job.groups);
+  return groups;
 }
 
 }  // namespace golong

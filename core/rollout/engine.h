@@ -1,5 +1,5 @@
 // Generates groups: each prompt computed once, its keys and values shared by the n responses, continuous batching over
-// responses. The engine uses the trainer's own parameters: an update costs nothing.
+// responses within a memory budget. The engine uses the trainer's own parameters: an update costs nothing.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -16,7 +16,7 @@ namespace golong {
 struct Sampling {
   int64_t n = 1;
   int64_t max_response_tokens = 256;
-  CutOffs cut_offs;
+  SamplingRule rule;
   std::vector<int32_t> stop_ids;  // end a response; part of it
 };
 
@@ -25,14 +25,28 @@ enum class Stream : uint64_t { train = 0, eval = 1 };
 struct EngineOptions {
   int64_t max_running_responses = 256;
   int64_t prefill_chunk_tokens = 2048;
+  int64_t kv_cache_bytes = 0;  // for keys and values; 0: half of the machine's memory
+  bool share_prefixes = true;  // prompts that begin alike are computed once up to where they differ, in pages of 64
   bool batch_invariant = false;
 };
 
+// Of one call of generate().
 struct RolloutStats {
-  int64_t prompt_tokens = 0;  // computed, each prompt once
+  int64_t prompt_tokens = 0;         // computed, each prompt once
+  int64_t shared_prompt_tokens = 0;  // found in another prompt's pages
   int64_t response_tokens = 0;
+  int64_t sent_back = 0;          // how often a response gave way for want of memory
+  int64_t recomputed_tokens = 0;  // of prompts and responses, after they gave way
+  int64_t kv_bytes = 0;           // most bytes of keys and values in use
+  double first_token_seconds = 0;
   double prefill_seconds = 0;
   double decode_seconds = 0;
+};
+
+// What a caller hears of while it waits. All may be empty.
+struct RolloutHooks {
+  std::function<bool()> should_stop;                                // asked before each token
+  std::function<void(const Group& group, size_t sample)> on_token;  // a response has grown by one
 };
 
 class RolloutEngine {
@@ -41,12 +55,15 @@ class RolloutEngine {
   ~RolloutEngine();
 
   // Answers each prompt n times. Tokens depend on (seed, stream, prompt key and draw, sample, position, token id) and
-  // the weights only. `text` is left empty (the caller decodes). Throws Stopped when `should_stop` returns true,
-  // Error for empty prompts and prompts longer than the model's positions.
+  // the weights only. `weights_step` names the weights: where it and the stream are those of the last call, prompts
+  // that were computed then are found again. `text` is left empty (the caller decodes). Throws Stopped when
+  // `should_stop` returns true, Error for empty prompts and prompts that do not fit the model or the memory, before
+  // anything is computed.
   std::vector<Group> generate(std::vector<Prompt> prompts, const Sampling& sampling, uint64_t seed, Stream stream,
-                              int64_t weights_step, const std::function<bool()>& should_stop = {});
+                              int64_t weights_step, const RolloutHooks& hooks = {});
 
   const RolloutStats& stats() const;  // of the last call
+  int64_t page_bytes() const;         // of 64 tokens' keys and values
 
  private:
   struct State;

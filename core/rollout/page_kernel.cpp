@@ -15,7 +15,8 @@ template <int Lanes>
 constexpr int kBlocks = kPageTokens / Lanes;  // vectors of keys in a page
 
 // The loops over queries and vectors are unrolled: only then do their accumulators stay in registers. Four queries by
-// two vectors are eight accumulators, as many as hide the latency of a multiply-add on 16 registers.
+// two vectors are eight accumulators, enough to hide the latency of a multiply-add, on 16 registers; eight by two
+// on 32.
 
 // scores[n][block] = query n . keys of the block, for N queries and two blocks: each key that is loaded serves N
 // queries.
@@ -27,13 +28,13 @@ GOLONG_INLINE void score_two_blocks(const float* query, int64_t stride, int64_t 
     Floats<Lanes> left, right;
     nn::load(keys + d * kPageTokens, left);
     nn::load(keys + d * kPageTokens + Lanes, right);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int n = 0; n < N; ++n) {
       a[n] += left * query[n * stride + d];
       b[n] += right * query[n * stride + d];
     }
   }
-#pragma GCC unroll 4
+#pragma GCC unroll 8
   for (int n = 0; n < N; ++n) {
     scores[n][block] = a[n];
     scores[n][block + 1] = b[n];
@@ -72,7 +73,7 @@ template <int Lanes, int N, int V>
 GOLONG_INLINE void add_dimensions(const Floats<Lanes> (*weights)[kBlocks<Lanes>], const float* keep,
                                   const float* values, int64_t valid, int64_t stride, int64_t d, float* result) {
   Floats<Lanes> sum[N][V];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
   for (int n = 0; n < N; ++n) {
 #pragma GCC unroll 2
     for (int v = 0; v < V; ++v) {
@@ -84,13 +85,13 @@ GOLONG_INLINE void add_dimensions(const Floats<Lanes> (*weights)[kBlocks<Lanes>]
     Floats<Lanes> value[V];
 #pragma GCC unroll 2
     for (int v = 0; v < V; ++v) nn::load(values + j * stride + d + v * Lanes, value[v]);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int n = 0; n < N; ++n) {
 #pragma GCC unroll 2
       for (int v = 0; v < V; ++v) sum[n][v] += value[v] * reinterpret_cast<const float*>(weights[n])[j];
     }
   }
-#pragma GCC unroll 4
+#pragma GCC unroll 8
   for (int n = 0; n < N; ++n) {
 #pragma GCC unroll 2
     for (int v = 0; v < V; ++v) nn::store(sum[n][v], result + n * stride + d + v * Lanes);
@@ -98,48 +99,48 @@ GOLONG_INLINE void add_dimensions(const Floats<Lanes> (*weights)[kBlocks<Lanes>]
 }
 
 template <int Lanes, int N>
-GOLONG_INLINE void visit(const float* query, int64_t stride, int64_t head_dim, const float* keys, const float* values,
-                         int64_t valid, float* result, float* highest, float* sum) {
+GOLONG_INLINE void visit(const Queries& queries, const Page& page, const Gathered& to, int64_t first) {
+  const int64_t stride = queries.stride;
+  int64_t seen[N], most = 0;  // keys that each query sees
+#pragma GCC unroll 8
+  for (int n = 0; n < N; ++n) {
+    seen[n] = page.per_token > 0 ? page.valid + (first + n) / page.per_token : page.valid;
+    if (seen[n] > kPageTokens) seen[n] = kPageTokens;
+    most = seen[n];
+  }
   Floats<Lanes> scores[N][kBlocks<Lanes>];
-  const int64_t blocks = (valid + 2 * Lanes - 1) / (2 * Lanes) * 2;
+  const int64_t blocks = (most + 2 * Lanes - 1) / (2 * Lanes) * 2;
   for (int64_t b = 0; b < blocks; b += 2) {
-    score_two_blocks<Lanes, N>(query, stride, head_dim, keys + b * Lanes, scores, b);
+    score_two_blocks<Lanes, N>(queries.data + first * stride, stride, queries.head_dim, page.keys + b * Lanes, scores,
+                               b);
   }
   float keep[N];
-#pragma GCC unroll 4
-  for (int n = 0; n < N; ++n) keep[n] = soften<Lanes>(scores[n], blocks, valid, highest[n], sum[n]);
+#pragma GCC unroll 8
+  for (int n = 0; n < N; ++n) {
+    keep[n] = soften<Lanes>(scores[n], blocks, seen[n], to.highest[first + n], to.sum[first + n]);
+  }
+  float* result = to.result + first * stride;
   int64_t d = 0;
   for (; d + 2 * Lanes <= stride; d += 2 * Lanes) {
-    add_dimensions<Lanes, N, 2>(scores, keep, values, valid, stride, d, result);
+    add_dimensions<Lanes, N, 2>(scores, keep, page.values, most, stride, d, result);
   }
-  if (d < stride) add_dimensions<Lanes, N, 1>(scores, keep, values, valid, stride, d, result);
+  if (d < stride) add_dimensions<Lanes, N, 1>(scores, keep, page.values, most, stride, d, result);
 }
 
 template <int Lanes>
-GOLONG_INLINE void visit_page(const float* query, int64_t count, int64_t stride, int64_t head_dim, const float* keys,
-                              const float* values, int64_t valid, const Gathered& gathered) {
+GOLONG_INLINE void visit_page(const Queries& queries, const Page& page, const Gathered& gathered) {
+  constexpr int kMany = Lanes == 16 ? 8 : 4;  // as many as there are registers for their accumulators
   int64_t i = 0;
-  for (; i + 4 <= count; i += 4) {
-    visit<Lanes, 4>(query + i * stride, stride, head_dim, keys, values, valid, gathered.result + i * stride,
-                    gathered.highest + i, gathered.sum + i);
-  }
-  for (; i + 2 <= count; i += 2) {
-    visit<Lanes, 2>(query + i * stride, stride, head_dim, keys, values, valid, gathered.result + i * stride,
-                    gathered.highest + i, gathered.sum + i);
-  }
-  for (; i < count; ++i) {
-    visit<Lanes, 1>(query + i * stride, stride, head_dim, keys, values, valid, gathered.result + i * stride,
-                    gathered.highest + i, gathered.sum + i);
-  }
+  for (; i + kMany <= queries.count; i += kMany) visit<Lanes, kMany>(queries, page, gathered, i);
+  for (; i + 2 <= queries.count; i += 2) visit<Lanes, 2>(queries, page, gathered, i);
+  for (; i < queries.count; ++i) visit<Lanes, 1>(queries, page, gathered, i);
 }
 
 }  // namespace
 }  // namespace kernel
 
-GOLONG_VERSIONS(void, visit_page,
-                (const float* query, int64_t count, int64_t stride, int64_t head_dim, const float* keys,
-                 const float* values, int64_t valid, const Gathered& gathered),
-                (query, count, stride, head_dim, keys, values, valid, gathered))
+GOLONG_VERSIONS(void, visit_page, (const Queries& queries, const Page& page, const Gathered& gathered),
+                (queries, page, gathered))
 
 std::vector<decltype(&visit_page)> visit_page_versions() { return GOLONG_RUNNABLE_VERSIONS(visit_page); }
 

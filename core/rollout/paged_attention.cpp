@@ -1,6 +1,7 @@
 #include "core/rollout/paged_attention.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
 
 #include <algorithm>
@@ -12,11 +13,13 @@
 namespace golong {
 namespace {
 
+constexpr int64_t kBlockRows = 64;  // rows of one task: enough queries for each page that is read
+
 // Keys or values of a page as floats: the page itself, or a converted copy.
 template <class T>
 class FloatPage {
  public:
-  explicit FloatPage(int64_t size) : buffer_(std::is_same_v<T, float> ? 0 : size) {}
+  explicit FloatPage(int64_t size) : buffer_(std::is_same_v<T, float> ? 0 : static_cast<size_t>(size)) {}
   const float* operator()(const T* data) {
     if constexpr (std::is_same_v<T, float>) {
       return data;
@@ -30,89 +33,159 @@ class FloatPage {
   std::vector<float> buffer_;
 };
 
-// One decode step of one layer; all pointers are to dense [B, heads, D].
-template <class T>
-struct Step {
-  const T *q, *k, *v;
-  T* out;
-  int64_t heads;
-  float scale;
-  int64_t layer;
-  KvPages& pages;
-
-  void write_present(const DecodeGroup& group, int64_t kv_head) const;
-  void attend(const DecodeGroup& group, int64_t kv_head) const;
+// Rows of one group and one key-value head, for one thread.
+struct Task {
+  const PagedGroup* group;
+  int64_t kv_head;
+  int64_t begin, end;  // rows of the group
 };
 
-template <class T>
-void Step<T>::write_present(const DecodeGroup& group, int64_t kv_head) const {
-  const int64_t d = pages.head_dim(), stride = pages.value_stride();
-  for (size_t r = 0; r < group.own.size(); ++r) {
-    const PageList& own = *group.own[r];
-    int64_t slot = (own.tokens - 1) % kPageTokens;
-    int32_t page = own.pages[(own.tokens - 1) / kPageTokens];
-    int64_t from = ((group.first_row + static_cast<int64_t>(r)) * pages.kv_heads() + kv_head) * d;
-    T* keys = pages.keys<T>(page, layer, kv_head) + slot;
-    T* values = pages.values<T>(page, layer, kv_head) + slot * stride;
-    for (int64_t i = 0; i < d; ++i) {
-      keys[i * kPageTokens] = k[from + i];
-      values[i] = v[from + i];
-    }
-  }
+// Calls run(task) for each task, on all threads. Tasks differ in length: a thread takes the next when it is done.
+template <class Run>
+void share_out(int64_t tasks, const Run& run) {
+  std::atomic<int64_t> next{0};
+  at::parallel_for(0, std::min<int64_t>(at::get_num_threads(), tasks), 1, [&](int64_t, int64_t) {
+    for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < tasks;) run(i);
+  });
 }
 
-// All queries of one group that share one key-value head.
+// One layer; all pointers are to dense [T, heads, D].
 template <class T>
-void Step<T>::attend(const DecodeGroup& group, int64_t kv_head) const {
-  const int64_t d = pages.head_dim(), stride = pages.value_stride(), share = heads / pages.kv_heads();
-  const int64_t responses = static_cast<int64_t>(group.own.size()), queries = responses * share;
-  std::vector<float> query(queries * stride, 0.f), result(queries * stride, 0.f), sum(queries, 0.f),
-      highest(queries, -std::numeric_limits<float>::infinity());
-  auto place = [&](int64_t i) { return ((group.first_row + i / share) * heads + kv_head * share + i % share) * d; };
-  for (int64_t i = 0; i < queries; ++i) {
-    for (int64_t j = 0; j < d; ++j) query[i * stride + j] = static_cast<float>(q[place(i) + j]) * scale;
-  }
-  FloatPage<T> keys(d * kPageTokens), values(stride * kPageTokens);
-  auto visit = [&](const PageList& list, int64_t first, int64_t count) {
-    Gathered gathered{&result[first * stride], &highest[first], &sum[first]};
-    for (size_t p = 0; p < list.pages.size(); ++p) {
-      int64_t valid = std::min(kPageTokens, list.tokens - static_cast<int64_t>(p) * kPageTokens);
-      if (valid <= 0) break;
-      const float* page_keys = keys(pages.keys<T>(list.pages[p], layer, kv_head));
-      const float* page_values = values(pages.values<T>(list.pages[p], layer, kv_head));
-      visit_page(&query[first * stride], count, stride, d, page_keys, page_values, valid, gathered);
+class Layer {
+ public:
+  Layer(const T* q, T* out, int64_t heads, double scale, int64_t layer, const KvPages& pages)
+      : q_(q), out_(out), heads_(heads), scale_(static_cast<float>(scale)), layer_(layer), pages_(pages) {}
+
+  void run(const Task& task) const {
+    const int64_t d = pages_.head_dim(), stride = pages_.value_stride(), share = heads_ / pages_.kv_heads();
+    const int64_t queries = (task.end - task.begin) * share;
+    const auto size = static_cast<size_t>(queries * stride);
+    Block block{std::vector<float>(size, 0.f),
+                std::vector<float>(size, 0.f),
+                std::vector<float>(static_cast<size_t>(queries), 0.f),
+                std::vector<float>(static_cast<size_t>(queries), -std::numeric_limits<float>::infinity()),
+                FloatPage<T>(d * kPageTokens),
+                FloatPage<T>(stride * kPageTokens)};
+    const auto place = [&](int64_t i) {
+      const int64_t row = task.group->first_row + task.begin + i / share;
+      return (row * heads_ + task.kv_head * share + i % share) * d;
+    };
+    for (int64_t i = 0; i < queries; ++i) {
+      for (int64_t j = 0; j < d; ++j) {
+        block.query[static_cast<size_t>(i * stride + j)] = static_cast<float>(q_[place(i) + j]) * scale_;
+      }
     }
+    visit_all(task, share, block);
+    for (int64_t i = 0; i < queries; ++i) {
+      const float inverse = 1 / block.sum[static_cast<size_t>(i)];
+      const float* from = &block.result[static_cast<size_t>(i * stride)];
+      for (int64_t j = 0; j < d; ++j) out_[place(i) + j] = static_cast<T>(from[j] * inverse);
+    }
+  }
+
+ private:
+  struct Block {
+    std::vector<float> query, result;  // [queries, stride]
+    std::vector<float> sum, highest;   // [queries]
+    FloatPage<T> keys, values;
   };
-  visit(*group.prompt, 0, queries);
-  for (int64_t r = 0; r < responses; ++r) visit(*group.own[r], r * share, share);
-  for (int64_t i = 0; i < queries; ++i) {
-    for (int64_t j = 0; j < d; ++j) out[place(i) + j] = static_cast<T>(result[i * stride + j] / sum[i]);
+
+  void visit_all(const Task& task, int64_t share, Block& block) const {
+    if (task.group->prompt) {
+      const int64_t seen = task.group->prompt->tokens;
+      visit(*task.group->prompt, task.kv_head, {0, (task.end - task.begin) * share, seen, 0}, block);
+    }
+    int64_t row = 0;  // of the group
+    for (const PagedSpan& span : task.group->spans) {
+      const int64_t first = std::max(row, task.begin), last = std::min(row + span.count, task.end);
+      if (first < last) {
+        const Seen seen{(first - task.begin) * share, (last - first) * share, span.start + first - row + 1, share};
+        visit(*span.own, task.kv_head, seen, block);
+      }
+      row += span.count;
+    }
+  }
+
+  // Which queries of a block see how many tokens of a list: the first `tokens`, and one more for each `per_token`
+  // queries further on (0: all the same).
+  struct Seen {
+    int64_t first, count, tokens, per_token;
+  };
+
+  void visit(const PageList& list, int64_t kv_head, Seen seen, Block& block) const {
+    const int64_t stride = pages_.value_stride();
+    const int64_t most = seen.tokens + (seen.per_token > 0 ? (seen.count - 1) / seen.per_token : 0);
+    for (int64_t p = 0; p * kPageTokens < most; ++p) {
+      const int32_t page = list.pages[static_cast<size_t>(p)];
+      const float* keys = block.keys(pages_.keys<T>(page, layer_, kv_head));
+      const float* values = block.values(pages_.values<T>(page, layer_, kv_head));
+      // Queries that see nothing of this page yet are left out.
+      int64_t valid = seen.tokens - p * kPageTokens, skip = 0;
+      if (valid < 1) {
+        skip = (1 - valid) * seen.per_token;
+        valid = 1;
+      }
+      const int64_t from = seen.first + skip;
+      visit_page({&block.query[static_cast<size_t>(from * stride)], seen.count - skip, stride, pages_.head_dim()},
+                 {keys, values, valid, seen.per_token},
+                 {&block.result[static_cast<size_t>(from * stride)], &block.highest[static_cast<size_t>(from)],
+                  &block.sum[static_cast<size_t>(from)]});
+    }
+  }
+
+  const T* q_;
+  T* out_;
+  int64_t heads_;
+  float scale_;
+  int64_t layer_;
+  const KvPages& pages_;
+};
+
+std::vector<Task> tasks_of(const std::vector<PagedGroup>& groups, int64_t kv_heads) {
+  std::vector<Task> tasks;
+  for (const PagedGroup& group : groups) {
+    const int64_t rows = group.rows();
+    for (int64_t begin = 0; begin < rows; begin += kBlockRows) {
+      for (int64_t head = 0; head < kv_heads; ++head) {
+        tasks.push_back({&group, head, begin, std::min(begin + kBlockRows, rows)});
+      }
+    }
+  }
+  // Of a prompt the last rows see most: the longest tasks first, so that threads end together.
+  std::reverse(tasks.begin(), tasks.end());
+  return tasks;
+}
+
+void write_all(const at::Tensor& k, const at::Tensor& v, KvPages& pages, const std::vector<PagedGroup>& groups,
+               int64_t layer) {
+  for (const PagedGroup& group : groups) {
+    int64_t row = group.first_row;
+    for (const PagedSpan& span : group.spans) {
+      pages.write(*span.own, layer, span.start, k.narrow(0, row, span.count), v.narrow(0, row, span.count));
+      row += span.count;
+    }
   }
 }
 
 }  // namespace
 
+int64_t PagedGroup::rows() const {
+  int64_t count = 0;
+  for (const PagedSpan& span : spans) count += span.count;
+  return count;
+}
+
 at::Tensor paged_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, KvPages& pages,
-                           const std::vector<DecodeGroup>& groups, int64_t layer, double scale) {
-  at::Tensor queries = q.contiguous(), keys = k.contiguous(), values = v.contiguous(), out = at::zeros_like(queries);
-  const int64_t kv_heads = pages.kv_heads(), tasks = static_cast<int64_t>(groups.size()) * kv_heads;
+                           const std::vector<PagedGroup>& groups, int64_t layer, double scale) {
+  const at::Tensor queries = q.contiguous();
+  at::Tensor out = at::empty_like(queries);
+  // All is written before anybody reads: a group may see pages that another of the same forward writes.
+  write_all(k.contiguous(), v.contiguous(), pages, groups, layer);
+  const std::vector<Task> tasks = tasks_of(groups, pages.kv_heads());
   AT_DISPATCH_FLOATING_TYPES_AND(at::kBFloat16, q.scalar_type(), "paged_attention", [&] {
-    Step<scalar_t> step{queries.const_data_ptr<scalar_t>(),
-                        keys.const_data_ptr<scalar_t>(),
-                        values.const_data_ptr<scalar_t>(),
-                        out.data_ptr<scalar_t>(),
-                        q.size(1),
-                        static_cast<float>(scale),
-                        layer,
-                        pages};
-    // Groups differ in length: threads take the next task when they are done with one.
-    std::atomic<int64_t> next{0};
-    at::parallel_for(0, std::min<int64_t>(at::get_num_threads(), tasks), 1, [&](int64_t, int64_t) {
-      for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < tasks;) {
-        step.write_present(groups[i / kv_heads], i % kv_heads);
-        step.attend(groups[i / kv_heads], i % kv_heads);
-      }
-    });
+    const Layer<scalar_t> step(queries.const_data_ptr<scalar_t>(), out.mutable_data_ptr<scalar_t>(), q.size(1), scale,
+                               layer, pages);
+    share_out(static_cast<int64_t>(tasks.size()), [&](int64_t i) { step.run(tasks[static_cast<size_t>(i)]); });
   });
   return out;
 }

@@ -1,4 +1,4 @@
-// Attention of one decode step: each running response attends to its group's prompt and to itself.
+// Attention over pages: of a prompt on itself, of responses on their prompt and on themselves; one token each or many.
 #pragma once
 #include <ATen/core/Tensor.h>
 
@@ -9,17 +9,26 @@
 
 namespace golong {
 
-// The running responses of one group, which share its prompt.
-struct DecodeGroup {
-  const PageList* prompt = nullptr;
-  std::vector<const PageList*> own;  // one for each response; `tokens` counts the present token too
-  int64_t first_row = 0;             // row of the first response; the others follow
+// Consecutive tokens of one prompt or one response, in rows of a forward.
+struct PagedSpan {
+  const PageList* own;  // their pages and those of the tokens before them
+  int64_t start;        // in `own`
+  int64_t count;
 };
 
-// q [B, H, D], k and v [B, Hkv, D] of the present tokens -> [B, H, D]. Writes k and v into the responses' pages, then
-// attends. Each key of a prompt is read once for all queries of its group. A row's result does not depend on other
-// rows; rows of no group (padding) give 0.
+// Spans that see the same prompt; their rows follow each other.
+struct PagedGroup {
+  const PageList* prompt;  // seen whole by each of the rows; null: the spans are prompts
+  std::vector<PagedSpan> spans;
+  int64_t first_row;
+
+  int64_t rows() const;
+};
+
+// q [T, H, D], k and v [T, Hkv, D] of the rows of all groups -> [T, H, D]. Writes k and v into the spans' pages, then
+// attends: each row sees its group's prompt, and of its own pages what stands up to itself. A page is read once for up
+// to 64 rows. A row's result does not depend on other rows.
 at::Tensor paged_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, KvPages& pages,
-                           const std::vector<DecodeGroup>& groups, int64_t layer, double scale);
+                           const std::vector<PagedGroup>& groups, int64_t layer, double scale);
 
 }  // namespace golong

@@ -61,14 +61,14 @@ GOLONG_INLINE float highest_logit(const float* logits, int64_t count) {
 
 // Parts are added up in double.
 template <int Lanes>
-GOLONG_INLINE double exp_sum(const float* logits, int64_t count, float highest, float scale) {
+GOLONG_INLINE double exp_sum(const float* logits, int64_t count, float highest, float scale, float lowest) {
   constexpr int64_t kPart = 1024;
   double sum = 0;
   for (int64_t start = 0; start < count; start += kPart) {
     Floats<Lanes> part = {}, x;
     for (int64_t i = start; i < std::min(start + kPart, count); i += Lanes) {
       load_row<Lanes>(logits, i, count, x);
-      x = (x - highest) * scale;
+      x = x < lowest ? Floats<Lanes>{} + kMinusInfinity : (x - highest) * scale;
       nn::exp_in_place<Lanes>(x);
       part += x;
     }
@@ -133,61 +133,100 @@ GOLONG_INLINE Best find_best(const Search& search, int64_t likeliest) {
 
 GOLONG_VERSIONS(float, highest_logit, (const float* logits, int64_t count), (logits, count))
 
-// Sum of exp((logits - highest) * scale).
-GOLONG_VERSIONS(double, exp_sum, (const float* logits, int64_t count, float highest, float scale),
-                (logits, count, highest, scale))
+// Sum of exp((logits - highest) * scale) over the logits that are not below `lowest`.
+GOLONG_VERSIONS(double, exp_sum, (const float* logits, int64_t count, float highest, float scale, float lowest),
+                (logits, count, highest, scale, lowest))
 
 GOLONG_VERSIONS(Best, find_best, (const Search& search, int64_t likeliest), (search, likeliest))
 
+// log of the sum of exp(logits * scale) over the logits that are not below `lowest`.
+double log_sum(std::span<const float> logits, float highest, double scale, float lowest = kMinusInfinity) {
+  const auto count = static_cast<int64_t>(logits.size());
+  return highest * scale + std::log(exp_sum(logits.data(), count, highest, static_cast<float>(scale), lowest));
+}
+
 // The lowest logit that top-k and top-p leave; top-p counts what top-k left. Of equal logits all stay.
-float threshold(std::span<const float> logits, const CutOffs& cut_offs, float highest) {
+float likeliest_threshold(std::span<const float> logits, const SamplingRule& rule, float highest) {
   float lowest = kMinusInfinity;
   std::vector<float> kept;
-  if (cut_offs.top_k > 0 && cut_offs.top_k < static_cast<int64_t>(logits.size())) {
+  if (rule.top_k > 0 && rule.top_k < static_cast<int64_t>(logits.size())) {
     kept.assign(logits.begin(), logits.end());
-    std::nth_element(kept.begin(), kept.begin() + (cut_offs.top_k - 1), kept.end(), std::greater<>());
-    kept.resize(cut_offs.top_k);
+    std::nth_element(kept.begin(), kept.begin() + (rule.top_k - 1), kept.end(), std::greater<>());
+    kept.resize(static_cast<size_t>(rule.top_k));
     lowest = kept.back();
     logits = kept;
   }
-  if (cut_offs.top_p >= 1) return lowest;
-  const double scale = 1 / cut_offs.temperature;
-  const double total = exp_sum(logits.data(), static_cast<int64_t>(logits.size()), highest, static_cast<float>(scale));
+  if (rule.top_p >= 1) return lowest;
+  const double scale = 1 / rule.temperature, total = log_sum(logits, highest, scale);
   // Tokens of less than (1 - p) / count have together less than 1 - p: they come after the last that stays.
-  const double floor = highest + cut_offs.temperature *
-                                     std::log((1 - cut_offs.top_p) / static_cast<double>(logits.size()) * total * 0.99);
+  const double floor =
+      rule.temperature * (std::log((1 - rule.top_p) / static_cast<double>(logits.size()) * 0.99) + total);
   std::vector<float> likely;
   std::copy_if(logits.begin(), logits.end(), std::back_inserter(likely), [&](float x) { return x >= floor; });
   std::sort(likely.begin(), likely.end(), std::greater<>());
   double mass = 0;
   for (float logit : likely) {
     lowest = logit;
-    mass += std::exp((logit - highest) * scale) / total;
-    if (mass >= cut_offs.top_p) break;
+    mass += std::exp(logit * scale - total);
+    if (mass >= rule.top_p) break;
   }
   return lowest;
 }
 
+float threshold(std::span<const float> logits, const SamplingRule& rule, float highest) {
+  float lowest = kMinusInfinity;
+  if (rule.top_k > 0 || rule.top_p < 1) lowest = likeliest_threshold(logits, rule, highest);
+  if (rule.min_p == 0) return lowest;
+  return std::max(lowest, static_cast<float>(highest + rule.temperature * std::log(rule.min_p)));
+}
+
+// Draws from logits that the penalty is applied to already. What the caller knows better is left to it: `logprob`, and
+// `sampled_logprob` where it is the same.
+TokenChoice draw(std::span<const float> logits, const SamplingRule& rule, float highest, uint64_t noise_key) {
+  const auto likeliest = static_cast<int64_t>(std::find(logits.begin(), logits.end(), highest) - logits.begin());
+  if (rule.temperature == 0) return {static_cast<int32_t>(likeliest), 0, 0};
+  const auto count = static_cast<int64_t>(logits.size());
+  const float lowest = rule.keeps_all() ? kMinusInfinity : threshold(logits, rule, highest);
+  const int64_t best = find_best({logits.data(), count, noise_key, rule.temperature, lowest}, likeliest).token;
+  if (rule.is_model()) return {static_cast<int32_t>(best), 0, 0};
+  const double scale = 1 / rule.temperature;
+  return {static_cast<int32_t>(best), 0,
+          static_cast<float>(logits[static_cast<size_t>(best)] * scale - log_sum(logits, highest, scale, lowest))};
+}
+
 }  // namespace
 
-TokenChoice choose_token(std::span<const float> logits, const CutOffs& cut_offs, uint64_t noise_key) {
-  const int64_t count = static_cast<int64_t>(logits.size());
+void SeenTokens::add(int32_t token) {
+  const auto place = static_cast<size_t>(token);
+  if (place >= known_.size()) known_.resize(place + 1);
+  if (known_[place]) return;
+  known_[place] = true;
+  ids_.push_back(token);
+}
+
+TokenChoice choose_token(std::span<const float> logits, const SamplingRule& rule, std::span<const int32_t> seen,
+                         uint64_t noise_key) {
+  const auto count = static_cast<int64_t>(logits.size());
   const float highest = highest_logit(logits.data(), count);
-  int64_t best = std::find(logits.begin(), logits.end(), highest) - logits.begin();
-  const double scale = cut_offs.temperature > 0 ? 1 / cut_offs.temperature : 1;
-  const double normalizer =
-      highest * scale + std::log(exp_sum(logits.data(), count, highest, static_cast<float>(scale)));
+  const double total = log_sum(logits, highest, 1);
   // Not finite: the caller says so; there is no token to choose.
-  if (!std::isfinite(normalizer) || best == count) return {0, std::numeric_limits<float>::quiet_NaN()};
-  if (cut_offs.temperature > 0) {
-    bool cut = cut_offs.top_k > 0 || cut_offs.top_p < 1;
-    float lowest = cut ? threshold(logits, cut_offs, highest) : kMinusInfinity;
-    if (cut_offs.min_p > 0) {
-      lowest = std::max(lowest, static_cast<float>(highest + cut_offs.temperature * std::log(cut_offs.min_p)));
+  constexpr float none = std::numeric_limits<float>::quiet_NaN();
+  if (!std::isfinite(total)) return {0, none, none};
+  TokenChoice choice;
+  if (rule.repetition_penalty == 1) {
+    choice = draw(logits, rule, highest, noise_key);
+  } else {
+    std::vector<float> changed(logits.begin(), logits.end());
+    for (int32_t token : seen) {
+      float& logit = changed[static_cast<size_t>(token)];
+      const auto penalty = static_cast<float>(rule.repetition_penalty);
+      logit = logit > 0 ? logit / penalty : logit * penalty;
     }
-    best = find_best({logits.data(), count, noise_key, cut_offs.temperature, lowest}, best).token;
+    choice = draw(changed, rule, highest_logit(changed.data(), count), noise_key);
   }
-  return {static_cast<int32_t>(best), static_cast<float>(logits[best] * scale - normalizer)};
+  choice.logprob = static_cast<float>(logits[static_cast<size_t>(choice.token)] - total);
+  if (rule.is_model()) choice.sampled_logprob = choice.logprob;
+  return choice;
 }
 
 }  // namespace golong

@@ -36,6 +36,7 @@ struct GenerateOptions {
   double top_p = 1;
   int64_t top_k = 0;
   double min_p = 0;
+  double repetition_penalty = 1;
   uint64_t seed = 0;
   std::string chat_template = ModelConfig().chat_template;
   bool raw = false;

@@ -12,6 +12,7 @@
 #include "core/checkpoint/checkpoint.h"
 #include "core/eval/evaluate.h"
 #include "core/report/progress.h"
+#include "core/rollout/options.h"
 #include "core/train/api.h"
 #include "core/train/generate.h"
 #include "core/train/grpo.h"
@@ -64,12 +65,11 @@ std::string evaluate_model(const Config& config, std::shared_ptr<const plugin::R
     }
   }
   std::shared_ptr<const Dataset> rows = work.dataset(config, config.data.eval);
-  RolloutEngine engine(*work.model, {config.rollout.max_running_responses, config.rollout.prefill_chunk_tokens,
-                                     config.rollout.batch_invariant});
+  RolloutEngine engine(*work.model, engine_options(config.rollout));
   Scorer scorer(config, work.registry);
   Progress progress("evaluate", static_cast<int64_t>(rows_to_measure(*rows, config.eval).size()));
   Evaluation evaluation = evaluate(
-      engine, scorer, *rows, *work.tokenizer, work.stop_ids, config, [stop] { return stop_asked(stop); },
+      engine, scorer, *rows, *work.tokenizer, work.stop_ids, config, 0, [stop] { return stop_asked(stop); },
       [&](size_t done) { progress.update(static_cast<int64_t>(done)); });
   json::object after, errors, counts, parsed, not_scored;
   for (const auto& [task, score] : evaluation.tasks) {

@@ -56,7 +56,8 @@ std::string settings(const GenerateOptions& o, const RowFile& rows) {
        << "\nchat-template = " << toml_string(o.raw ? "" : o.chat_template) << "\nn = " << o.n
        << "\nmax-new-tokens = " << o.max_new_tokens << "\ntemperature = " << toml_number(o.temperature)
        << "\ntop-p = " << toml_number(o.top_p) << "\ntop-k = " << o.top_k << "\nmin-p = " << toml_number(o.min_p)
-       << "\nseed = " << o.seed << "\nlogprobs = " << (o.logprobs ? "true" : "false") << "\n";
+       << "\nrepetition-penalty = " << toml_number(o.repetition_penalty) << "\nseed = " << o.seed
+       << "\nlogprobs = " << (o.logprobs ? "true" : "false") << "\n";
   return text.str();
 }
 
@@ -124,7 +125,7 @@ class Generator {
     keep_memory();
     sampling_ = {options.n,
                  options.max_new_tokens,
-                 {options.temperature, options.top_p, options.top_k, options.min_p},
+                 {options.repetition_penalty, options.temperature, options.top_k, options.top_p, options.min_p},
                  model_->shape().eos_token_ids};
     if (options.raw) return;
     const std::optional<int32_t> end = tokenizer_->find(chat_.end_of_turn());
@@ -152,7 +153,7 @@ class Generator {
     std::vector<Prompt> prompts;
     for (size_t i = first; i < first + count; ++i) prompts.push_back(prompt(rows, i));
     std::vector<Group> groups = engine_.generate(std::move(prompts), sampling_, options_.seed, Stream::eval, 0,
-                                                 [stop] { return stop_asked(stop); });
+                                                 {.should_stop = [stop] { return stop_asked(stop); }});
     decode(groups, *tokenizer_);
     std::string lines;
     for (size_t i = 0; i < groups.size(); ++i) lines += line(rows.line(first + i), groups[i]);
@@ -176,18 +177,22 @@ class Generator {
   }
 
   std::string line(const std::string& row, const Group& group) const {
-    json::array texts, ids, finishes, logprobs;
+    json::array texts, ids, finishes, logprobs, sampled;
     for (const Response& response : group.responses) {
       texts.emplace_back(response.text);
       ids.emplace_back(json::array(response.token_ids.begin(), response.token_ids.end()));
       finishes.emplace_back(name(response.finish));
       logprobs.emplace_back(json::array(response.logprobs.begin(), response.logprobs.end()));
+      sampled.emplace_back(json::array(response.sampled_logprobs.begin(), response.sampled_logprobs.end()));
     }
     json::object made{{"prompt_tokens", group.prompt.token_ids.size()},
                       {"response", texts},
                       {"response_ids", ids},
                       {"finish", finishes}};
-    if (options_.logprobs) made["logprobs"] = logprobs;
+    if (options_.logprobs) {
+      made["logprobs"] = logprobs;
+      made["sampled_logprobs"] = sampled;
+    }
     const std::string text = to_valid_utf8(row);
     std::string kept;  // the row's other columns, as they stand
     for (const auto& [column, value] : JsonSlice::parse(text).members()) {

@@ -22,6 +22,7 @@
 #include "core/report/log.h"
 #include "core/report/progress.h"
 #include "core/rollout/engine.h"
+#include "core/rollout/options.h"
 #include "core/score/scorer.h"
 #include "core/train/batch.h"
 #include "core/train/learner.h"
@@ -58,7 +59,7 @@ class GrpoRun {
   std::optional<Metrics> whole_step(int64_t step);
   void save(int64_t step);
   int64_t restore();
-  std::optional<Evaluation> measure();
+  std::optional<Evaluation> measure(int64_t step);
   void add(Metrics& metrics, const Metrics& more) { metrics.insert(more.begin(), more.end()); }
   bool stopping() const { return stop_asked(options_.stop) || callback_stopped_; }
 
@@ -123,8 +124,7 @@ GrpoRun::GrpoRun(const Config& config, std::shared_ptr<const plugin::Registry> r
       rows_(work_.dataset(config, config.data.train)),
       eval_rows_(config.data.eval.empty() ? nullptr : work_.dataset(config, config.data.eval)),
       sampler_(rows_, static_cast<uint64_t>(config.train.seed), config.data.shuffle, config.data.task_weights),
-      rollout_(*work_.model, {config.rollout.max_running_responses, config.rollout.prefill_chunk_tokens,
-                              config.rollout.batch_invariant}),
+      rollout_(*work_.model, engine_options(config.rollout)),
       scorer_(config, work_.registry),
       normalizer_(work_.registry->find(plugin::Kind::normalizer, config.train.normalizer), settings_of(config)),
       learner_(*work_.model, config.train, config.rollout.max_response_tokens, config.rollout.temperature),
@@ -181,11 +181,7 @@ std::string range_of_rewards(const std::vector<Group>& groups, const RewardsConf
 std::vector<Group> GrpoRun::collect(int64_t step, Metrics& metrics) {
   const TrainConfig& train = config_.train;
   const size_t wanted = static_cast<size_t>(train.prompts_per_step);
-  const RolloutConfig& rollout = config_.rollout;
-  const Sampling sampling{rollout.n,
-                          rollout.max_response_tokens,
-                          {rollout.temperature, rollout.top_p, rollout.top_k, rollout.min_p},
-                          work_.stop_ids};
+  const Sampling sampling = train_sampling(config_, work_.stop_ids);
   std::vector<Group> kept, all;
   double generate = 0, score = 0, tokens = 0;
   Timer timer;
@@ -199,9 +195,9 @@ std::vector<Group> GrpoRun::collect(int64_t step, Metrics& metrics) {
     }
     progress_->phase("generate");
     timer.lap();
-    std::vector<Group> groups =
-        rollout_.generate(sampler_.next(static_cast<size_t>(draw_size(train))), sampling,
-                          static_cast<uint64_t>(train.seed), Stream::train, step - 1, [this] { return stopping(); });
+    std::vector<Group> groups = rollout_.generate(sampler_.next(static_cast<size_t>(draw_size(train))), sampling,
+                                                  static_cast<uint64_t>(train.seed), Stream::train, step - 1,
+                                                  {.should_stop = [this] { return stopping(); }});
     decode(groups, *work_.tokenizer);
     tokens += static_cast<double>(rollout_.stats().prompt_tokens + rollout_.stats().response_tokens);
     generate += timer.lap();
@@ -319,13 +315,13 @@ int64_t GrpoRun::restore() {
 }
 
 // None when somebody asked to stop.
-std::optional<Evaluation> GrpoRun::measure() {
+std::optional<Evaluation> GrpoRun::measure(int64_t step) {
   log::info("measuring on held-out rows");
   const auto rows = static_cast<int64_t>(rows_to_measure(*eval_rows_, config_.eval).size());
   Progress progress("evaluate", rows, {.plain_every = 1 << 20});
   try {
     return evaluate(
-        rollout_, scorer_, *eval_rows_, *work_.tokenizer, work_.stop_ids, config_,
+        rollout_, scorer_, *eval_rows_, *work_.tokenizer, work_.stop_ids, config_, step,
         [this] { return stop_asked(options_.stop); },
         [&](size_t done) { progress.update(static_cast<int64_t>(done)); });
   } catch (const Stopped&) {
@@ -367,7 +363,7 @@ int64_t GrpoRun::run() {
   learner_.expect(steps);
   files_.emplace(config_, options_.resume && first_step_ > 0 ? std::optional<int64_t>(first_step_) : std::nullopt);
   if (eval_rows_ && first_step_ == 0) {
-    std::optional<Evaluation> before = measure();
+    std::optional<Evaluation> before = measure(0);
     if (!before) return 0;
     files_->before(*before);
   }
@@ -378,7 +374,7 @@ int64_t GrpoRun::run() {
     if (!metrics) break;
     ++done;
     if (eval_rows_ && config_.eval.every > 0 && done % config_.eval.every == 0 && done < steps) {
-      if (std::optional<Evaluation> now = measure()) {
+      if (std::optional<Evaluation> now = measure(done)) {
         for (const auto& [task, score] : now->tasks) (*metrics)["eval/" + task] = score.mean;
       }
     }
@@ -391,7 +387,7 @@ int64_t GrpoRun::run() {
   progress_.reset();
   if (done > saved_) save(done);
   if (eval_rows_ && done == steps && !stopping()) {
-    if (std::optional<Evaluation> after = measure()) files_->after(*after);
+    if (std::optional<Evaluation> after = measure(done)) files_->after(*after);
   }
   if (done > 0) files_->report();
   return done;

@@ -146,7 +146,7 @@ void Learner::mini_batch(const std::vector<const Group*>& groups, const Advantag
       for (size_t i = 0; i < group->responses.size(); ++i) {
         const Response& response = group->responses[i];
         advantage.insert(advantage.end(), response.token_ids.size(), static_cast<float>((*advantages.at(group))[i]));
-        rollout.insert(rollout.end(), response.logprobs.begin(), response.logprobs.end());
+        rollout.insert(rollout.end(), response.sampled_logprobs.begin(), response.sampled_logprobs.end());
         sums.repeated_tokens += static_cast<double>(group->prompt.token_ids.size() + response.token_ids.size());
       }
       if (!old.empty()) before.insert(before.end(), old.at(group).begin(), old.at(group).end());

@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <set>
 #include <vector>
 
 #include "core/base/error.h"
@@ -84,17 +86,12 @@ TEST(RolloutEngine, LogprobsAreThoseOfThePlainModel) {
   }
 }
 
-TEST(RolloutEngine, BatchInvarianceIsNotPromisedForExperts) {
-  EXPECT_THAT(error_message([] { Engine({.batch_invariant = true}, at::kFloat, tiny_experts()); }),
-              HasSubstr("rollout.batch_invariant is not built for models with experts"));
-}
-
 TEST(RolloutEngine, GreedyTakesThePlainModelsLikeliestTokens) {
   c10::NoGradGuard no_grad;
   Engine e;
   Sampling sampling = some_sampling();
   sampling.n = 1;
-  sampling.cut_offs.temperature = 0;
+  sampling.rule.temperature = 0;
   for (const Group& group : e.generate(some_prompts(), sampling)) {
     const Response& response = group.responses[0];
     at::Tensor expected = plain_distributions(*e.model, group, response).argmax(1).to(at::kInt);
@@ -129,10 +126,161 @@ TEST(RolloutEngine, OneOfManyResponsesIsTheSameWithFewer) {
   }
 }
 
+// Pages of the tiny model hold 64 tokens; these prompts take 1, 2, 1, 1, 1 of them and a response 1.
+EngineOptions little_memory(int64_t pages, bool batch_invariant = false) {
+  const int64_t page_bytes = Engine().engine.page_bytes();
+  return {.kv_cache_bytes = pages * page_bytes, .batch_invariant = batch_invariant};
+}
+
 TEST(RolloutEngine, BatchInvariantIsTheSameBitForBit) {
-  Engine e({.batch_invariant = true}), narrow({.max_running_responses = 4, .batch_invariant = true});
-  std::vector<Group> all = e.generate(some_prompts());
-  expect_equal(all, narrow.generate(some_prompts()), 0);
+  for (const ModelShape& shape : {tiny_shape(), tiny_experts()}) {
+    Engine e({.batch_invariant = true}, at::kFloat, shape);
+    Engine narrow({.max_running_responses = 3, .prefill_chunk_tokens = 40, .batch_invariant = true}, at::kFloat, shape);
+    Engine small(little_memory(5, true), at::kFloat, shape);
+    std::vector<Group> all = e.generate(some_prompts());
+    expect_equal(all, narrow.generate(some_prompts()), 0);
+    expect_equal(all, small.generate(some_prompts()), 0);
+  }
+}
+
+Sampling long_sampling() {
+  Sampling sampling = some_sampling();
+  sampling.max_response_tokens = 150;
+  sampling.stop_ids = {};
+  return sampling;
+}
+
+TEST(RolloutEngine, ResponsesThatGaveWayForMemoryGoOnWithTheSameTokens) {
+  Engine plenty;
+  const std::vector<Group> whole = plenty.generate(some_prompts(), long_sampling());
+  EXPECT_EQ(plenty.engine.stats().sent_back, 0);
+  EXPECT_EQ(plenty.engine.stats().recomputed_tokens, 0);
+  // From as little as holds one response of the longest prompt: two pages and three.
+  for (int64_t pages : {5, 8, 11}) {
+    Engine small(little_memory(pages));
+    expect_equal(whole, small.generate(some_prompts(), long_sampling()), 1e-4);
+    EXPECT_GT(small.engine.stats().sent_back, 0) << pages;
+    EXPECT_GT(small.engine.stats().recomputed_tokens, 0) << pages;
+    EXPECT_LE(small.engine.stats().kv_bytes, pages * small.engine.page_bytes());
+    // Bit for bit where asked for.
+    Engine exact({.batch_invariant = true}), exact_small(little_memory(pages, true));
+    expect_equal(exact.generate(some_prompts(), long_sampling()), exact_small.generate(some_prompts(), long_sampling()),
+                 0);
+  }
+}
+
+TEST(RolloutEngine, APromptThatCannotFitIsRefusedWithNumbers) {
+  Engine small(little_memory(4));
+  const int64_t page = small.engine.page_bytes();
+  EXPECT_THAT(
+      error_message([&] { small.generate(some_prompts(), long_sampling()); }),
+      HasSubstr("row 2: keys and values of the prompt of 90 tokens and of one response of 150 take " +
+                std::to_string(5 * page) + " bytes, rollout.kv_cache_bytes allows " + std::to_string(4 * page)));
+}
+
+TEST(RolloutEngine, MoreResponsesThanRunTogetherAreTheSame) {
+  Engine all, few({.max_running_responses = 3});
+  Sampling sampling = some_sampling();
+  sampling.n = 7;
+  expect_equal(all.generate(some_prompts(), sampling), few.generate(some_prompts(), sampling), 1e-4);
+  EXPECT_EQ(few.engine.stats().prompt_tokens, all.engine.stats().prompt_tokens);
+}
+
+// One document of 150 tokens with several questions behind it, one prompt that is another's beginning, and the same
+// prompt twice.
+std::vector<Prompt> prompts_on_one_document() {
+  const Prompt document = random_prompt(150, 20);
+  std::vector<Prompt> prompts;
+  for (uint64_t question = 0; question < 5; ++question) {
+    prompts.push_back(random_prompt(3 + 20 * question, 30 + question));
+    auto& ids = prompts.back().token_ids;
+    ids.insert(ids.begin(), document.token_ids.begin(), document.token_ids.end());
+  }
+  prompts.push_back(prompts[4]);
+  prompts.back().draw = 1;
+  prompts.push_back(document);
+  return prompts;
+}
+
+TEST(RolloutEngine, WhatPromptsHaveInCommonIsComputedOnceAndGivesTheSameTokens) {
+  Engine shared, apart({.share_prefixes = false}), few({.max_running_responses = 4});
+  const std::vector<Group> expected = apart.generate(prompts_on_one_document());
+  expect_equal(expected, shared.generate(prompts_on_one_document()), 1e-4);
+  const int64_t all = apart.engine.stats().prompt_tokens;
+  EXPECT_EQ(apart.engine.stats().shared_prompt_tokens, 0);
+  // Two pages of the document in each prompt but the first, and a third of the prompt that comes twice.
+  EXPECT_EQ(shared.engine.stats().shared_prompt_tokens, 6 * 128 + 64);
+  EXPECT_EQ(shared.engine.stats().prompt_tokens, all - 6 * 128 - 64);
+  // Also where one group runs at a time, and in the next call with the same weights; not with others.
+  expect_equal(expected, few.generate(prompts_on_one_document()), 1e-4);
+  EXPECT_EQ(few.engine.stats().shared_prompt_tokens, 6 * 128 + 64);
+  expect_equal(expected, few.generate(prompts_on_one_document()), 1e-4);
+  EXPECT_EQ(few.engine.stats().shared_prompt_tokens, 7 * 128 + 2 * 64);
+  few.engine.generate(prompts_on_one_document(), some_sampling(), 11, Stream::train, 6);
+  EXPECT_EQ(few.engine.stats().shared_prompt_tokens, 6 * 128 + 64);
+  few.engine.generate(prompts_on_one_document(), some_sampling(), 11, Stream::eval, 6);
+  EXPECT_EQ(few.engine.stats().shared_prompt_tokens, 6 * 128 + 64);
+}
+
+TEST(RolloutEngine, SharedPrefixesAndLittleMemoryGoTogether) {
+  ModelShape shape = tiny_shape();
+  shape.max_positions = 512;
+  Engine exact({.share_prefixes = false, .batch_invariant = true}, at::kFloat, shape);
+  Sampling sampling = long_sampling();
+  sampling.max_response_tokens = 250;
+  const std::vector<Group> expected = exact.generate(prompts_on_one_document(), sampling);
+  for (int64_t pages : {8, 11, 16}) {
+    Engine small(little_memory(pages, true), at::kFloat, shape);
+    expect_equal(expected, small.generate(prompts_on_one_document(), sampling), 0);
+    EXPECT_GT(small.engine.stats().sent_back, 0) << pages;
+    EXPECT_GT(small.engine.stats().shared_prompt_tokens, 0) << pages;
+  }
+}
+
+TEST(RolloutEngine, KeysAndValuesTakeWhatTheFormulaSays) {
+  Engine e;
+  Sampling sampling = some_sampling();
+  sampling.stop_ids = {};
+  sampling.n = 8;
+  e.generate({random_prompt(130, 1)}, sampling);
+  const int64_t dims = 2 * 2 * (8 + 16);  // layers, heads of keys, dimensions of keys and of values (filled up to 16)
+  EXPECT_EQ(e.engine.stats().kv_bytes, (3 + 8 * 1) * 64 * dims * 4);  // the prompt once, each response for itself
+}
+
+TEST(RolloutEngine, TheRepetitionPenaltyCountsPromptAndResponse) {
+  c10::NoGradGuard no_grad;
+  Engine e;
+  Sampling sampling = some_sampling();
+  sampling.n = 1;
+  sampling.rule = {.repetition_penalty = 1.7, .temperature = 0};
+  for (const Group& group : e.generate(some_prompts(), sampling)) {
+    const Response& response = group.responses[0];
+    const at::Tensor logits = plain_logits(*e.model, group, response);
+    std::vector<int32_t> text = group.prompt.token_ids;
+    for (size_t i = 0; i < response.token_ids.size(); ++i) {
+      at::Tensor row = logits[static_cast<int64_t>(i)].clone();
+      for (int32_t token : std::set<int32_t>(text.begin(), text.end())) {
+        const double logit = row[token].item<double>();
+        row[token] = logit > 0 ? logit / 1.7 : logit * 1.7;
+      }
+      EXPECT_EQ(response.token_ids[i], row.argmax().item<int64_t>());
+      text.push_back(response.token_ids[i]);
+    }
+  }
+}
+
+TEST(RolloutEngine, EachTokenIsToldOf) {
+  Engine e;
+  std::map<uint64_t, std::vector<size_t>> heard;  // by prompt: tokens of each sample
+  const auto groups = e.engine.generate(some_prompts(), some_sampling(), 11, Stream::train, 5,
+                                        {.on_token = [&](const Group& group, size_t sample) {
+                                          auto& counts = heard[group.prompt.key];
+                                          counts.resize(4);
+                                          EXPECT_EQ(++counts[sample], group.responses[sample].token_ids.size());
+                                        }});
+  for (const Group& group : groups) {
+    for (size_t i = 0; i < 4; ++i) EXPECT_EQ(heard[group.prompt.key][i], group.responses[i].token_ids.size());
+  }
 }
 
 TEST(RolloutEngine, APromptInChunksGivesTheSameTokens) {
@@ -202,7 +350,8 @@ TEST(RolloutEngine, StopsWhenAskedAndGoesOnAfterwards) {
   Engine e;
   std::vector<Group> whole = e.generate(some_prompts());
   int calls = 0;
-  EXPECT_THROW(e.engine.generate(some_prompts(), some_sampling(), 11, Stream::train, 5, [&] { return ++calls == 6; }),
+  EXPECT_THROW(e.engine.generate(some_prompts(), some_sampling(), 11, Stream::train, 5,
+                                 {.should_stop = [&] { return ++calls == 6; }}),
                Stopped);
   expect_equal(whole, e.generate(some_prompts()), 0);
 }

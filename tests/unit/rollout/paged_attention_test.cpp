@@ -1,4 +1,4 @@
-// Decode attention over pages against the definition, for each instruction set of the machine.
+// Attention over pages against the definition, for each instruction set of the machine.
 #include "core/rollout/paged_attention.h"
 
 #include <ATen/ATen.h>
@@ -9,116 +9,167 @@
 #include <vector>
 
 #include "core/base/random.h"
+#include "core/rollout/kv_memory.h"
 #include "core/rollout/page_kernel.h"
 
 namespace golong {
 namespace {
 
+// Queries that see the same page twice: what was gathered before has to shrink or stay.
+void compare_visit(decltype(&visit_page) version, int64_t head_dim, int64_t valid, int64_t per_token) {
+  const int64_t stride = (head_dim + 15) / 16 * 16, count = 13;
+  RandomSequence random(random_key({static_cast<uint64_t>(head_dim), static_cast<uint64_t>(valid)}));
+  const auto fill = [&](int64_t size) {
+    std::vector<float> values(size);
+    for (float& x : values) x = static_cast<float>(2 * random.uniform() - 1);
+    return values;
+  };
+  std::vector<float> query = fill(count * stride), keys = fill(head_dim * kPageTokens),
+                     values = fill(kPageTokens * stride), result(count * stride, 0.f), sum(count, 0.f),
+                     highest(count, -std::numeric_limits<float>::infinity());
+  for (int visit = 0; visit < 2; ++visit) {
+    version({query.data(), count, stride, head_dim}, {keys.data(), values.data(), valid, per_token},
+            {result.data(), highest.data(), sum.data()});
+  }
+  for (int64_t n = 0; n < count; ++n) {
+    std::vector<double> expected(head_dim, 0);
+    double total = 0;
+    const int64_t seen = std::min(kPageTokens, valid + (per_token > 0 ? n / per_token : 0));
+    for (int64_t j = 0; j < seen; ++j) {
+      double score = 0;
+      for (int64_t d = 0; d < head_dim; ++d) score += double(query[n * stride + d]) * keys[d * kPageTokens + j];
+      const double weight = std::exp(score);
+      total += weight;
+      for (int64_t d = 0; d < head_dim; ++d) expected[d] += weight * values[j * stride + d];
+    }
+    for (int64_t d = 0; d < head_dim; ++d) {
+      ASSERT_NEAR(result[n * stride + d] / sum[n], expected[d] / total, 2e-6)
+          << "head_dim " << head_dim << ", " << valid << " keys, query " << n;
+    }
+  }
+}
+
 TEST(VisitPage, EachInstructionSetComputesTheDefinition) {
   for (auto* version : visit_page_versions()) {
     for (int64_t head_dim : {8, 16, 32, 48, 128}) {
       for (int64_t valid : {1, 17, 32, 63, 64}) {
-        const int64_t stride = (head_dim + 15) / 16 * 16, count = 7;
-        RandomSequence random(random_key({static_cast<uint64_t>(head_dim), static_cast<uint64_t>(valid)}));
-        auto fill = [&](int64_t size) {
-          std::vector<float> values(size);
-          for (float& x : values) x = static_cast<float>(2 * random.uniform() - 1);
-          return values;
-        };
-        std::vector<float> query = fill(count * stride), keys = fill(head_dim * kPageTokens),
-                           values = fill(kPageTokens * stride), result(count * stride, 0.f), sum(count, 0.f),
-                           highest(count, -std::numeric_limits<float>::infinity());
-        // The same page twice: what was gathered before has to shrink or stay.
-        for (int visit = 0; visit < 2; ++visit) {
-          version(query.data(), count, stride, head_dim, keys.data(), values.data(), valid,
-                  {result.data(), highest.data(), sum.data()});
-        }
-        for (int64_t n = 0; n < count; ++n) {
-          std::vector<double> expected(head_dim, 0);
-          double total = 0;
-          for (int64_t j = 0; j < valid; ++j) {
-            double score = 0;
-            for (int64_t d = 0; d < head_dim; ++d) score += double(query[n * stride + d]) * keys[d * kPageTokens + j];
-            double weight = std::exp(score);
-            total += weight;
-            for (int64_t d = 0; d < head_dim; ++d) expected[d] += weight * values[j * stride + d];
-          }
-          for (int64_t d = 0; d < head_dim; ++d) {
-            ASSERT_NEAR(result[n * stride + d] / sum[n], expected[d] / total, 2e-6)
-                << "head_dim " << head_dim << ", " << valid << " keys, query " << n;
-          }
-        }
+        for (int64_t per_token : {0, 1, 3}) compare_visit(version, head_dim, valid, per_token);
       }
     }
   }
 }
 
-struct Shape {
-  int64_t heads, kv_heads, head_dim;
+struct Heads {
+  int64_t query, kv, dim;
 };
 
-// Two groups whose responses are at different places, and a row of padding.
-void compare(const Shape& shape, at::ScalarType dtype, double tolerance) {
-  at::manual_seed(3);
-  const std::vector<int64_t> prompt_lengths = {130, 5};
-  const std::vector<std::vector<int64_t>> own_lengths = {{1, 70, 3}, {64}};
-  const int64_t rows = 5;  // the last belongs to no group
-  KvPages pages(2, shape.kv_heads, shape.head_dim, dtype);
-  auto random = [&](int64_t tokens, int64_t heads) { return at::randn({tokens, heads, shape.head_dim}).to(dtype); };
-  at::Tensor q = random(rows, shape.heads), k = random(rows, shape.kv_heads), v = random(rows, shape.kv_heads);
-  const double scale = 1 / std::sqrt(static_cast<double>(shape.head_dim));
-  std::vector<PageList> prompts(2);
-  std::vector<std::vector<PageList>> own(2);
-  std::vector<DecodeGroup> groups;
-  at::Tensor expected = at::zeros({rows, shape.heads, shape.head_dim}, at::kFloat);
-  int64_t row = 0;
-  for (size_t g = 0; g < 2; ++g) {
-    at::Tensor prompt_k = random(prompt_lengths[g], shape.kv_heads),
-               prompt_v = random(prompt_lengths[g], shape.kv_heads);
-    pages.extend(prompts[g], prompt_lengths[g]);
-    pages.write(prompts[g], 1, 0, prompt_k, prompt_v);
-    prompts[g].tokens = prompt_lengths[g];
-    own[g].resize(own_lengths[g].size());
-    DecodeGroup group{&prompts[g], {}, row};
-    for (size_t r = 0; r < own[g].size(); ++r, ++row) {
-      const int64_t earlier = own_lengths[g][r] - 1;  // the present token comes with the call
-      at::Tensor own_k = random(earlier, shape.kv_heads), own_v = random(earlier, shape.kv_heads);
-      pages.extend(own[g][r], own_lengths[g][r]);
-      if (earlier > 0) pages.write(own[g][r], 1, 0, own_k, own_v);
-      own[g][r].tokens = own_lengths[g][r];
-      group.own.push_back(&own[g][r]);
-      auto whole = [&](const at::Tensor& prompt, const at::Tensor& before, const at::Tensor& now) {
-        at::Tensor all = at::cat({prompt, before, now.narrow(0, row, 1)}).to(at::kFloat);
-        return all.repeat_interleave(shape.heads / shape.kv_heads, 1).transpose(0, 1);  // [H, T, D]
-      };
-      at::Tensor query = q.narrow(0, row, 1).to(at::kFloat).transpose(0, 1);  // [H, 1, D]
-      at::Tensor weights = at::softmax(at::matmul(query, whole(prompt_k, own_k, k).transpose(1, 2)) * scale, -1);
-      expected[row] = at::matmul(weights, whole(prompt_v, own_v, v)).squeeze(1);
-    }
-    groups.push_back(group);
+// Attention written plainly: row by row over the keys and values of all tokens that it sees.
+class Plain {
+ public:
+  Plain(Heads heads, at::ScalarType dtype) : heads_(heads), dtype_(dtype), pages_(shape(), dtype, 1 << 24) {
+    at::manual_seed(3);
   }
-  at::Tensor out = paged_attention(q, k, v, pages, groups, 1, scale);
-  EXPECT_LT((out.to(at::kFloat) - expected).abs().max().item<double>(), tolerance);
-  EXPECT_EQ(out[rows - 1].abs().max().item<double>(), 0);
+
+  // A list of `tokens` tokens of which `fresh` come with the call, at its end.
+  PageList list(int64_t tokens) {
+    PageList made;
+    EXPECT_TRUE(pages_.extend(made, tokens));
+    return made;
+  }
+  at::Tensor random(int64_t tokens, int64_t heads) const { return at::randn({tokens, heads, heads_.dim}).to(dtype_); }
+
+  at::Tensor attend(const at::Tensor& q, const at::Tensor& k,
+                    const at::Tensor& v) const {  // q [H, D], k, v [T, Hkv, D]
+    const auto wide = [&](const at::Tensor& x) {
+      return x.to(at::kFloat).repeat_interleave(heads_.query / heads_.kv, 1).transpose(0, 1);  // [H, T, D]
+    };
+    const at::Tensor weights =
+        at::softmax(at::matmul(wide(k), q.to(at::kFloat).unsqueeze(-1)).squeeze(-1) * scale(), -1);
+    return at::matmul(weights.unsqueeze(1), wide(v)).squeeze(1);  // [H, D]
+  }
+
+  double scale() const { return 1 / std::sqrt(static_cast<double>(heads_.dim)); }
+  KvPages& pages() { return pages_.pages(); }
+
+ private:
+  ModelShape shape() const {
+    ModelShape shape;
+    shape.layers = 2;
+    shape.kv_heads = heads_.kv;
+    shape.head_dim = heads_.dim;
+    return shape;
+  }
+
+  Heads heads_;
+  at::ScalarType dtype_;
+  KvMemory pages_;
+};
+
+// One forward with everything in it: the second part of a long prompt, a short prompt, responses of both to prompts
+// that are there already and to one that is computed in this very forward, single tokens and several.
+void compare(Heads heads, at::ScalarType dtype, double tolerance) {
+  Plain plain(heads, dtype);
+  const int64_t done = 130;  // tokens of the long prompt that are there before
+  const std::vector<int64_t> lengths = {330, 5};
+  struct Own {
+    size_t prompt;
+    int64_t before, fresh;
+  };
+  const std::vector<Own> own = {{0, 0, 1}, {0, 69, 1}, {0, 60, 9}, {1, 0, 200}};
+  std::vector<PageList> prompts{plain.list(lengths[0]), plain.list(lengths[1])}, lists;
+  std::vector<at::Tensor> keys, values;  // of each prompt, then of each response
+  for (int64_t length : lengths) {
+    keys.push_back(plain.random(length, heads.kv));
+    values.push_back(plain.random(length, heads.kv));
+  }
+  plain.pages().write(prompts[0], 1, 0, keys[0].narrow(0, 0, done), values[0].narrow(0, 0, done));
+  for (const Own& o : own) {
+    lists.push_back(plain.list(o.before + o.fresh));
+    keys.push_back(plain.random(o.before + o.fresh, heads.kv));
+    values.push_back(plain.random(o.before + o.fresh, heads.kv));
+    if (o.before > 0)
+      plain.pages().write(lists.back(), 1, 0, keys.back().narrow(0, 0, o.before), values.back().narrow(0, 0, o.before));
+  }
+  std::vector<PagedGroup> groups{{nullptr, {{&prompts[0], done, lengths[0] - done}}, 0},
+                                 {nullptr, {{&prompts[1], 0, lengths[1]}}, lengths[0] - done}};
+  int64_t rows = lengths[0] - done + lengths[1];
+  for (size_t p = 0; p < 2; ++p) {
+    groups.push_back({&prompts[p], {}, rows});
+    for (size_t i = 0; i < own.size(); ++i) {
+      if (own[i].prompt != p) continue;
+      groups.back().spans.push_back({&lists[i], own[i].before, own[i].fresh});
+      rows += own[i].fresh;
+    }
+  }
+  const at::Tensor q = plain.random(rows, heads.query);
+  std::vector<at::Tensor> k{keys[0].narrow(0, done, lengths[0] - done), keys[1]},
+      v{values[0].narrow(0, done, lengths[0] - done), values[1]};
+  std::vector<at::Tensor> expected;
+  int64_t row = 0;
+  for (size_t p = 0; p < 2; ++p) {
+    for (int64_t t = p == 0 ? done : 0; t < lengths[p]; ++t) {
+      expected.push_back(plain.attend(q[row++], keys[p].narrow(0, 0, t + 1), values[p].narrow(0, 0, t + 1)));
+    }
+  }
+  for (size_t i = 0; i < own.size(); ++i) {
+    const auto& [p, before, fresh] = own[i];
+    k.push_back(keys[2 + i].narrow(0, before, fresh));
+    v.push_back(values[2 + i].narrow(0, before, fresh));
+    for (int64_t t = before; t < before + fresh; ++t) {
+      expected.push_back(plain.attend(q[row++], at::cat({keys[p], keys[2 + i].narrow(0, 0, t + 1)}),
+                                      at::cat({values[p], values[2 + i].narrow(0, 0, t + 1)})));
+    }
+  }
+  const at::Tensor out = paged_attention(q, at::cat(k), at::cat(v), plain.pages(), groups, 1, plain.scale());
+  EXPECT_LT((out.to(at::kFloat) - at::stack(expected)).abs().max().item<double>(), tolerance)
+      << heads.query << " heads, " << heads.kv << " of keys, dimension " << heads.dim;
 }
 
 TEST(PagedAttention, IsAttentionOverPromptAndResponse) {
-  for (Shape shape : {Shape{4, 2, 8}, Shape{6, 3, 32}, Shape{4, 4, 20}, Shape{8, 1, 64}}) {
-    compare(shape, at::kFloat, 2e-6);
-    compare(shape, at::kBFloat16, 2e-2);
+  for (Heads heads : {Heads{4, 2, 8}, Heads{6, 3, 32}, Heads{4, 4, 20}, Heads{8, 1, 64}, Heads{3, 1, 128}}) {
+    compare(heads, at::kFloat, 3e-6);
+    compare(heads, at::kBFloat16, 2e-2);
   }
-}
-
-TEST(KvPages, ReleasedPagesAreTakenAgain) {
-  KvPages pages(1, 1, 8, at::kFloat);
-  PageList a, b;
-  pages.extend(a, kPageTokens + 1);
-  EXPECT_EQ(pages.pages_in_use(), 2);
-  int64_t bytes = pages.bytes();
-  pages.release(a);
-  EXPECT_EQ(pages.pages_in_use(), 0);
-  pages.extend(b, 2 * kPageTokens);
-  EXPECT_EQ(pages.bytes(), bytes);
 }
 
 }  // namespace

@@ -119,7 +119,7 @@ TEST(Learner, MetricsOfTheRollout) {
       if (response.token_ids.empty()) continue;
       at::Tensor logprobs = plain_logprobs(*model, group, response);
       for (size_t t = 0; t < response.token_ids.size(); ++t) {
-        double moved = response.logprobs[t] - logprobs[static_cast<int64_t>(t)].item<double>();
+        double moved = response.sampled_logprobs[t] - logprobs[static_cast<int64_t>(t)].item<double>();
         difference += std::abs(moved);
         kl += moved;
         tokens += 1;

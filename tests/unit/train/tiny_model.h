@@ -56,7 +56,7 @@ inline Group random_group(size_t prompt, const std::vector<size_t>& responses, u
     Response response;
     for (size_t i = 0; i < length; ++i) {
       response.token_ids.push_back(static_cast<int32_t>(random.below(48)));
-      response.logprobs.push_back(static_cast<float>(-3.9 + random.uniform()));
+      response.sampled_logprobs.push_back(static_cast<float>(-3.9 + random.uniform()));
     }
     group.responses.push_back(std::move(response));
   }
@@ -76,15 +76,19 @@ class PlainAttention : public Attention {
   }
 };
 
-// Log-probabilities of every token of the vocabulary at each place of one response [R, V], with gradient.
-inline at::Tensor plain_distributions(const Model& model, const Group& group, const Response& response) {
+// Logits at each place of one response [R, V], with gradient.
+inline at::Tensor plain_logits(const Model& model, const Group& group, const Response& response) {
   std::vector<int64_t> ids(group.prompt.token_ids.begin(), group.prompt.token_ids.end());
   ids.insert(ids.end(), response.token_ids.begin(), response.token_ids.end());
   int64_t tokens = static_cast<int64_t>(ids.size()), count = static_cast<int64_t>(response.token_ids.size());
   PlainAttention attention;
   at::Tensor hidden = model.hidden(at::tensor(ids, at::kLong), at::arange(tokens, at::kLong), attention);
-  at::Tensor logits = at::matmul(hidden, model.head().t());
-  return at::log_softmax(logits.narrow(0, tokens - count - 1, count), -1);
+  return at::matmul(hidden, model.head().t()).narrow(0, tokens - count - 1, count);
+}
+
+// Log-probabilities of every token of the vocabulary at each place of one response [R, V], with gradient.
+inline at::Tensor plain_distributions(const Model& model, const Group& group, const Response& response) {
+  return at::log_softmax(plain_logits(model, group, response), -1);
 }
 
 // Log-probabilities of one response's tokens [R], with gradient.

@@ -1,4 +1,4 @@
-#include "core/cli/machine.h"
+#include "core/base/machine.h"
 
 #include <sched.h>
 #include <sys/utsname.h>

@@ -1,0 +1,84 @@
+// Which responses run: groups enter in their order while there is room, and the last to enter give way when memory runs
+// out. What happens depends on tokens and bytes, never on time.
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "core/data/group.h"
+#include "core/rollout/kv_memory.h"
+#include "core/rollout/sampling.h"
+
+namespace golong {
+
+// One response on its way. While it waits its tokens stay, its keys and values do not: they are computed again.
+struct Sample {
+  enum class State { waiting, running, done };
+  State state = State::waiting;
+  PageList own;
+  SeenTokens seen;  // by a repetition penalty, where there is one
+};
+
+// A group on its way.
+struct ActiveGroup {
+  Group* group = nullptr;
+  std::vector<uint64_t> names;  // of the prompt's pages that can be shared
+  PageList prompt;              // empty while none of the responses runs
+  at::Tensor last;              // hidden state of the prompt's last token [1, C], once computed
+  std::vector<Sample> samples;
+
+  int64_t count(Sample::State state) const;
+  bool is_expected() const;  // it holds no pages and is to come
+};
+
+// What enters now: its keys and values are to be computed.
+struct Entry {
+  ActiveGroup* active;
+  int64_t prompt_start;         // tokens of the prompt that are computed already
+  std::vector<size_t> samples;  // those that enter; with tokens where they were sent back before
+};
+
+// Not thread-safe.
+class Schedule {
+ public:
+  // `share_prefixes`: prompts that begin alike share pages.
+  Schedule(KvMemory& memory, std::vector<Group>& groups, int64_t max_running, bool share_prefixes);
+  ~Schedule();  // gives all pages back
+  Schedule(const Schedule&) = delete;
+  Schedule& operator=(const Schedule&) = delete;
+
+  bool done() const { return groups_.empty(); }
+  std::deque<ActiveGroup>& groups() { return groups_; }  // that have not come to their end, in their order
+
+  // Takes in what there is room for: first what was sent back, then new groups, whole ones unless nothing else runs.
+  std::vector<Entry> admit();
+
+  // Makes room for the next token of each running response; the last ones wait where there is none. Returns the groups
+  // of which responses run.
+  std::vector<ActiveGroup*> make_room();
+
+  // A response has come to its end.
+  void finish(ActiveGroup& active, size_t sample);
+
+  // Forgets the groups that have come to their end.
+  void retire();
+
+  int64_t sent_back() const { return sent_back_; }
+
+ private:
+  void send_back_last();
+  void stop(ActiveGroup& active, Sample& sample, Sample::State state);
+  std::vector<size_t> fitting(const ActiveGroup& active) const;
+  Entry enter(ActiveGroup& active, std::vector<size_t> samples);
+
+  KvMemory& memory_;
+  const int64_t max_running_;
+  std::deque<ActiveGroup> groups_;
+  size_t entered_ = 0;  // the first groups, of which responses run or ran
+  int64_t running_ = 0;
+  int64_t sent_back_ = 0;  // how often a response had to give way
+};
+
+}  // namespace golong
