@@ -21,6 +21,16 @@ Machine this_machine();
 // The number of the line "MemTotal:   123 kB" of /proc/meminfo in bytes, 0 where there is none.
 uint64_t meminfo_bytes(const std::string& meminfo, const std::string& name);
 
+// Memory of this process. The peak counts from when it is made.
+class ProcessMemory {
+ public:
+  ProcessMemory();
+  int64_t peak_above() const;  // bytes above what it had then
+
+ private:
+  int64_t start_;
+};
+
 std::string format_bytes(uint64_t bytes);  // "7.8 GB"
 
 }  // namespace golong

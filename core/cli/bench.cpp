@@ -7,6 +7,7 @@ void add_bench_command(CLI::App& app) {
   CLI::App* bench = app.add_subcommand("bench", "Measures how fast this build is on this machine");
   bench->require_subcommand(1);
   add_bench_score(*bench);
+  add_bench_rollout(*bench);
 }
 
 }  // namespace golong

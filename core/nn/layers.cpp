@@ -2,12 +2,14 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
 #include <utility>
 #include <vector>
 
+#include "core/nn/few_rows.h"
 #include "core/nn/row_kernels.h"
 
 #if !defined(INTRA_OP_PARALLEL) && !defined(__clang_analyzer__)  // clang-tidy reads it without
@@ -116,31 +118,46 @@ struct SwigluFunction : torch::autograd::Function<SwigluFunction> {
   }
 };
 
-thread_local bool fixed_row_tiles = false;
+thread_local bool row_by_row = false;
 
-at::Tensor in_tiles(const at::Tensor& x, const Linear& linear) {
-  constexpr int64_t kRows = 32;
-  const at::Tensor flat = x.reshape({-1, x.size(-1)});
-  std::vector<at::Tensor> tiles;
-  for (int64_t start = 0; start < flat.size(0); start += kRows) {
-    const int64_t count = std::min(kRows, flat.size(0) - start);
-    at::Tensor tile = flat.narrow(0, start, count);
-    if (count < kRows) tile = at::cat({tile, at::zeros({kRows - count, flat.size(1)}, flat.options())});
-    tiles.push_back(at::linear(tile, linear.weight, linear.bias).narrow(0, 0, count));
-  }
+// Whether our own product is the faster one (docs/benchmarks.md, Projections of few rows).
+bool are_few(int64_t rows, at::ScalarType type) { return rows <= (type == at::kFloat ? 24 : 4); }
+
+bool has_few_rows(const at::Tensor& x, const at::Tensor& weight) {
+  const at::ScalarType type = x.scalar_type();
+  return x.device().is_cpu() && (type == at::kFloat || type == at::kBFloat16) && type == weight.scalar_type() &&
+         !c10::GradMode::is_enabled() && weight.is_contiguous() && x.numel() > 0;
+}
+
+at::Tensor few_rows(const at::Tensor& input, const Linear& linear) {
+  const at::Tensor x = input.to(at::kFloat).contiguous();
   std::vector<int64_t> shape = x.sizes().vec();
-  shape.back() = linear.weight.size(0);
-  return at::cat(tiles).view(shape);
+  const int64_t in = shape.back(), out = linear.weight.size(0), rows = x.numel() / in;
+  shape.back() = out;
+  at::Tensor y = at::empty(shape, x.options());
+  const FewRows product{data(x),
+                        rows,
+                        in,
+                        out,
+                        linear.weight.const_data_ptr(),
+                        linear.weight.scalar_type() == at::kBFloat16,
+                        y.mutable_data_ptr<float>()};
+  // A thread's part is long enough to be worth waking it, and small enough that both end together.
+  const int64_t grain = std::max<int64_t>(64, (int64_t{1} << 18) / (rows * in));
+  at::parallel_for(0, out, grain, [&](int64_t begin, int64_t end) { project_few_rows(product, begin, end); });
+  if (linear.bias.defined()) y.add_(linear.bias);
+  return y.to(input.scalar_type());
 }
 
 }  // namespace
 
 at::Tensor Linear::operator()(const at::Tensor& x) const {
-  return fixed_row_tiles ? in_tiles(x, *this) : at::linear(x, weight, bias);
+  const bool few = row_by_row || are_few(x.numel() / std::max<int64_t>(1, x.size(-1)), x.scalar_type());
+  return few && has_few_rows(x, weight) ? few_rows(x, *this) : at::linear(x, weight, bias);
 }
 
-FixedRowTiles::FixedRowTiles(bool on) : before_(std::exchange(fixed_row_tiles, on)) {}
-FixedRowTiles::~FixedRowTiles() { fixed_row_tiles = before_; }
+RowByRow::RowByRow(bool on) : before_(std::exchange(row_by_row, on)) {}
+RowByRow::~RowByRow() { row_by_row = before_; }
 
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon) {
   if (has_row_kernels(x)) {

@@ -14,14 +14,14 @@ struct Linear {
   at::Tensor operator()(const at::Tensor& x) const;  // [..., in] -> [..., out]
 };
 
-// While one lives, projections that its thread calls multiply tiles of 32 rows, the last filled up with zeros: then a
-// row's numbers do not depend on how many rows there are. Slower; not for training.
-class FixedRowTiles {
+// While one lives, a row's numbers in the projections that its thread calls do not depend on how many rows there are. On
+// the CPU, without gradients; slower where there are many.
+class RowByRow {
  public:
-  explicit FixedRowTiles(bool on = true);
-  ~FixedRowTiles();
-  FixedRowTiles(const FixedRowTiles&) = delete;
-  FixedRowTiles& operator=(const FixedRowTiles&) = delete;
+  explicit RowByRow(bool on = true);
+  ~RowByRow();
+  RowByRow(const RowByRow&) = delete;
+  RowByRow& operator=(const RowByRow&) = delete;
 
  private:
   bool before_;

@@ -55,6 +55,7 @@ struct Vector {
   typedef float Floats __attribute__((vector_size(4 * Lanes)));
   typedef int32_t Ints __attribute__((vector_size(4 * Lanes)));
   typedef uint64_t Words __attribute__((vector_size(8 * Lanes)));
+  typedef uint16_t Halves __attribute__((vector_size(2 * Lanes)));
 };
 template <int Lanes>
 using Floats = typename Vector<Lanes>::Floats;
@@ -62,6 +63,8 @@ template <int Lanes>
 using Ints = typename Vector<Lanes>::Ints;
 template <int Lanes>
 using Words = typename Vector<Lanes>::Words;
+template <int Lanes>
+using Halves = typename Vector<Lanes>::Halves;
 
 template <class Any>
 GOLONG_INLINE void load(const float* from, Any& to) {
@@ -108,24 +111,52 @@ GOLONG_INLINE void exp_in_place(Floats<Lanes>& x) {
   x = below ? Floats<Lanes>{} : p;
 }
 
+// Numbers of bfloat16, which is the upper half of a float32.
+template <int Lanes>
+GOLONG_INLINE void widen(const uint16_t* from, Floats<Lanes>& to) {
+  Halves<Lanes> halves;
+  std::memcpy(&halves, from, sizeof halves);
+  const Ints<Lanes> wide = __builtin_convertvector(halves, Ints<Lanes>) << 16;
+  std::memcpy(&to, &wide, sizeof to);
+}
+
+// Each lane with the one `Distance` further on, round and round.
+template <int Lanes, int Distance>
+GOLONG_INLINE void turn(const Floats<Lanes>& x, Floats<Lanes>& turned) {
+  Ints<Lanes> from;
+  for (int i = 0; i < Lanes; ++i) from[i] = (i + Distance) % Lanes;
+  turned = __builtin_shuffle(x, from);
+}
+
+// Adds to each lane the one `Distance` further on, then half as far, until every lane holds the sum of all.
+template <int Lanes, int Distance = Lanes / 2>
+GOLONG_INLINE void add_lanes(Floats<Lanes>& x) {
+  Floats<Lanes> turned;
+  turn<Lanes, Distance>(x, turned);
+  x += turned;
+  if constexpr (Distance > 1) add_lanes<Lanes, Distance / 2>(x);
+}
+
 template <int Lanes>
 GOLONG_INLINE float sum_of(const Floats<Lanes>& x) {
-  float s[Lanes];
-  std::memcpy(s, &x, sizeof x);
-  for (int width = Lanes / 2; width > 0; width /= 2) {
-    for (int i = 0; i < width; ++i) s[i] += s[i + width];
-  }
-  return s[0];
+  Floats<Lanes> sum = x;
+  add_lanes<Lanes>(sum);
+  return sum[0];
+}
+
+template <int Lanes, int Distance = Lanes / 2>
+GOLONG_INLINE void keep_highest(Floats<Lanes>& x) {
+  Floats<Lanes> turned;
+  turn<Lanes, Distance>(x, turned);
+  x = x > turned ? x : turned;
+  if constexpr (Distance > 1) keep_highest<Lanes, Distance / 2>(x);
 }
 
 template <int Lanes>
 GOLONG_INLINE float highest_of(const Floats<Lanes>& x) {
-  float s[Lanes];
-  std::memcpy(s, &x, sizeof x);
-  for (int width = Lanes / 2; width > 0; width /= 2) {
-    for (int i = 0; i < width; ++i) s[i] = s[i] > s[i + width] ? s[i] : s[i + width];
-  }
-  return s[0];
+  Floats<Lanes> highest = x;
+  keep_highest<Lanes>(highest);
+  return highest[0];
 }
 
 }  // namespace golong::nn

@@ -275,7 +275,7 @@ std::vector<Group> RolloutEngine::generate(std::vector<Prompt> prompts, const Sa
   State& s = *state_;
   for (const Prompt& prompt : prompts) s.check(prompt, sampling);
   const c10::InferenceMode inference;
-  const nn::FixedRowTiles tiles(s.options.batch_invariant);
+  const nn::RowByRow row_by_row(s.options.batch_invariant);
   s.stats = {};
   // An evaluation leaves no trace in what is generated for training afterwards.
   if (const std::pair now(weights_step, stream); std::exchange(s.kept, now) != now) s.memory->forget();

@@ -14,15 +14,18 @@ using nn::Ints;
 template <int Lanes>
 constexpr int kBlocks = kPageTokens / Lanes;  // vectors of keys in a page
 
+// Scores, then weights, of N queries for the keys of a run.
+template <int Lanes, int N>
+using Scores = Floats<Lanes>[N][kRunPages * kBlocks<Lanes>];
+
 // The loops over queries and vectors are unrolled: only then do their accumulators stay in registers. Four queries by
 // two vectors are eight accumulators, enough to hide the latency of a multiply-add, on 16 registers; eight by two
 // on 32.
 
-// scores[n][block] = query n . keys of the block, for N queries and two blocks: each key that is loaded serves N
-// queries.
+// scores[n][to], scores[n][to + 1] = query n . two vectors of keys, for N queries: each key that is loaded serves all.
 template <int Lanes, int N>
-GOLONG_INLINE void score_two_blocks(const float* query, int64_t stride, int64_t head_dim, const float* keys,
-                                    Floats<Lanes> (*scores)[kBlocks<Lanes>], int64_t block) {
+GOLONG_INLINE void score(const float* query, int64_t stride, int64_t head_dim, const float* keys,
+                         Scores<Lanes, N>& scores, int64_t to) {
   Floats<Lanes> a[N] = {}, b[N] = {};
   for (int64_t d = 0; d < head_dim; ++d) {
     Floats<Lanes> left, right;
@@ -36,20 +39,22 @@ GOLONG_INLINE void score_two_blocks(const float* query, int64_t stride, int64_t 
   }
 #pragma GCC unroll 8
   for (int n = 0; n < N; ++n) {
-    scores[n][block] = a[n];
-    scores[n][block + 1] = b[n];
+    scores[n][to] = a[n];
+    scores[n][to + 1] = b[n];
   }
 }
 
 // Turns a row of scores into weights, and returns by how much what was gathered before shrinks.
 template <int Lanes>
-GOLONG_INLINE float soften(Floats<Lanes>* scores, int64_t blocks, int64_t valid, float& highest, float& sum) {
+GOLONG_INLINE float soften(Floats<Lanes>* scores, int64_t blocks, int64_t seen, float& highest, float& sum) {
   const float minus_infinity = -std::numeric_limits<float>::infinity();
   Ints<Lanes> lane;
   nn::count_up<Lanes>(lane);
   Floats<Lanes> top = Floats<Lanes>{} + minus_infinity;
-  for (int64_t b = 0; b < blocks; ++b) {
-    Ints<Lanes> written = lane < static_cast<int32_t>(valid - b * Lanes);
+  int64_t whole = seen / Lanes;  // vectors of which every key is seen
+  for (int64_t b = 0; b < whole; ++b) top = scores[b] > top ? scores[b] : top;
+  for (int64_t b = whole; b < blocks; ++b) {
+    Ints<Lanes> written = lane < static_cast<int32_t>(seen - b * Lanes);
     scores[b] = written ? scores[b] : Floats<Lanes>{} + minus_infinity;
     top = scores[b] > top ? scores[b] : top;
   }
@@ -68,10 +73,11 @@ GOLONG_INLINE float soften(Floats<Lanes>* scores, int64_t blocks, int64_t valid,
   return shrink[0];
 }
 
-// result[n] = result[n] * keep[n] + sum_j weights[n][j] values[j], for V vectors of dimensions from `d`.
+// result[n] = result[n] * keep[n] + sum_j weights[n][j] values[j], for V vectors of dimensions from `d`, over the first
+// `most` keys of the run.
 template <int Lanes, int N, int V>
-GOLONG_INLINE void add_dimensions(const Floats<Lanes> (*weights)[kBlocks<Lanes>], const float* keep,
-                                  const float* values, int64_t valid, int64_t stride, int64_t d, float* result) {
+GOLONG_INLINE void add_dimensions(const Scores<Lanes, N>& weights, const float* keep, const PageRun& run, int64_t most,
+                                  int64_t stride, int64_t d, float* result) {
   Floats<Lanes> sum[N][V];
 #pragma GCC unroll 8
   for (int n = 0; n < N; ++n) {
@@ -81,14 +87,19 @@ GOLONG_INLINE void add_dimensions(const Floats<Lanes> (*weights)[kBlocks<Lanes>]
       sum[n][v] *= keep[n];
     }
   }
-  for (int64_t j = 0; j < valid; ++j) {
-    Floats<Lanes> value[V];
+  for (int64_t page = 0; page * kPageTokens < most; ++page) {
+    const int64_t count = most - page * kPageTokens < kPageTokens ? most - page * kPageTokens : kPageTokens;
+    const float* values = run.values[page] + d;
+    for (int64_t j = 0; j < count; ++j) {
+      Floats<Lanes> value[V];
 #pragma GCC unroll 2
-    for (int v = 0; v < V; ++v) nn::load(values + j * stride + d + v * Lanes, value[v]);
+      for (int v = 0; v < V; ++v) nn::load(values + j * stride + v * Lanes, value[v]);
 #pragma GCC unroll 8
-    for (int n = 0; n < N; ++n) {
+      for (int n = 0; n < N; ++n) {
+        const float weight = reinterpret_cast<const float*>(weights[n])[page * kPageTokens + j];
 #pragma GCC unroll 2
-      for (int v = 0; v < V; ++v) sum[n][v] += value[v] * reinterpret_cast<const float*>(weights[n])[j];
+        for (int v = 0; v < V; ++v) sum[n][v] += value[v] * weight;
+      }
     }
   }
 #pragma GCC unroll 8
@@ -99,49 +110,64 @@ GOLONG_INLINE void add_dimensions(const Floats<Lanes> (*weights)[kBlocks<Lanes>]
 }
 
 template <int Lanes, int N>
-GOLONG_INLINE void visit(const Queries& queries, const Page& page, const Gathered& to, int64_t first) {
-  const int64_t stride = queries.stride;
-  int64_t seen[N], most = 0;  // keys that each query sees
-#pragma GCC unroll 8
-  for (int n = 0; n < N; ++n) {
-    seen[n] = page.per_token > 0 ? page.valid + (first + n) / page.per_token : page.valid;
-    if (seen[n] > kPageTokens) seen[n] = kPageTokens;
-    most = seen[n];
-  }
-  Floats<Lanes> scores[N][kBlocks<Lanes>];
+GOLONG_INLINE void visit(const Queries& queries, const PageRun& run, const Gathered& to, int64_t first) {
+  const int64_t stride = queries.stride, most = run.seen_by(first + N - 1);  // the last query sees most
+  Scores<Lanes, N> scores;
   const int64_t blocks = (most + 2 * Lanes - 1) / (2 * Lanes) * 2;
   for (int64_t b = 0; b < blocks; b += 2) {
-    score_two_blocks<Lanes, N>(queries.data + first * stride, stride, queries.head_dim, page.keys + b * Lanes, scores,
-                               b);
+    const float* keys = run.keys[b / kBlocks<Lanes>] + b % kBlocks<Lanes> * Lanes;
+    score<Lanes, N>(queries.data + first * stride, stride, queries.head_dim, keys, scores, b);
   }
   float keep[N];
 #pragma GCC unroll 8
   for (int n = 0; n < N; ++n) {
-    keep[n] = soften<Lanes>(scores[n], blocks, seen[n], to.highest[first + n], to.sum[first + n]);
+    keep[n] = soften<Lanes>(scores[n], blocks, run.seen_by(first + n), to.highest[first + n], to.sum[first + n]);
   }
   float* result = to.result + first * stride;
   int64_t d = 0;
   for (; d + 2 * Lanes <= stride; d += 2 * Lanes) {
-    add_dimensions<Lanes, N, 2>(scores, keep, page.values, most, stride, d, result);
+    add_dimensions<Lanes, N, 2>(scores, keep, run, most, stride, d, result);
   }
-  if (d < stride) add_dimensions<Lanes, N, 1>(scores, keep, page.values, most, stride, d, result);
+  if (d < stride) add_dimensions<Lanes, N, 1>(scores, keep, run, most, stride, d, result);
 }
 
 template <int Lanes>
-GOLONG_INLINE void visit_page(const Queries& queries, const Page& page, const Gathered& gathered) {
+GOLONG_INLINE void visit_pages(const Queries& queries, const PageRun& run, const Gathered& gathered) {
   constexpr int kMany = Lanes == 16 ? 8 : 4;  // as many as there are registers for their accumulators
   int64_t i = 0;
-  for (; i + kMany <= queries.count; i += kMany) visit<Lanes, kMany>(queries, page, gathered, i);
-  for (; i + 2 <= queries.count; i += 2) visit<Lanes, 2>(queries, page, gathered, i);
-  for (; i < queries.count; ++i) visit<Lanes, 1>(queries, page, gathered, i);
+  for (; i + kMany <= queries.count; i += kMany) visit<Lanes, kMany>(queries, run, gathered, i);
+  for (; i + 2 <= queries.count; i += 2) visit<Lanes, 2>(queries, run, gathered, i);
+  for (; i < queries.count; ++i) visit<Lanes, 1>(queries, run, gathered, i);
+}
+
+template <int Lanes>
+GOLONG_INLINE void widen_numbers(const uint16_t* from, int64_t count, float* to) {
+  int64_t i = 0;
+  Floats<Lanes> wide;
+  for (; i + Lanes <= count; i += Lanes) {
+    nn::widen<Lanes>(from + i, wide);
+    nn::store(wide, to + i);
+  }
+  for (; i < count; ++i) {
+    const uint32_t bits = static_cast<uint32_t>(from[i]) << 16;
+    std::memcpy(to + i, &bits, sizeof bits);
+  }
 }
 
 }  // namespace
 }  // namespace kernel
 
-GOLONG_VERSIONS(void, visit_page, (const Queries& queries, const Page& page, const Gathered& gathered),
-                (queries, page, gathered))
+GOLONG_VERSIONS(void, visit_pages, (const Queries& queries, const PageRun& run, const Gathered& gathered),
+                (queries, run, gathered))
 
-std::vector<decltype(&visit_page)> visit_page_versions() { return GOLONG_RUNNABLE_VERSIONS(visit_page); }
+GOLONG_VERSIONS(void, widen_numbers, (const uint16_t* from, int64_t count, float* to), (from, count, to))
+
+std::vector<PageKernels> page_kernel_versions() {
+  const auto visit = GOLONG_RUNNABLE_VERSIONS(visit_pages);
+  const auto widen = GOLONG_RUNNABLE_VERSIONS(widen_numbers);
+  std::vector<PageKernels> versions;
+  for (size_t i = 0; i < visit.size(); ++i) versions.push_back({visit[i], widen[i]});
+  return versions;
+}
 
 }  // namespace golong

@@ -13,12 +13,22 @@ struct Queries {
   int64_t count, stride, head_dim;
 };
 
-// keys [head_dim, kPageTokens], values [kPageTokens, stride]. The first query sees the first `valid` keys (at least 1),
-// and each `per_token` queries further on one key more; 0: all see the same.
-struct Page {
-  const float* keys;
-  const float* values;
+// Pages that are seen in one go: softmax has a fixed cost for each go.
+inline constexpr int64_t kRunPages = 4;
+inline constexpr int64_t kRunTokens = kRunPages * kPageTokens;
+
+// Of each page keys [head_dim, kPageTokens] and values [kPageTokens, stride]. The first query sees the first `valid`
+// keys of the run (at least 1), and each `per_token` queries further on one key more; 0: all see the same. Pages that
+// no query sees need not be there.
+struct PageRun {
+  const float* keys[kRunPages];
+  const float* values[kRunPages];
   int64_t valid, per_token;
+
+  int64_t seen_by(int64_t query) const {
+    const int64_t seen = per_token > 0 ? valid + query / per_token : valid;
+    return seen < kRunTokens ? seen : kRunTokens;
+  }
 };
 
 // What queries have gathered so far: the weighted sum of values is scaled by exp(-highest).
@@ -28,10 +38,17 @@ struct Gathered {
   float* sum;      // [count]
 };
 
-// Lets the queries see the page. A query's numbers do not depend on which others are with it.
-void visit_page(const Queries& queries, const Page& page, const Gathered& gathered);
+// Lets the queries see the pages. A query's numbers do not depend on which others are with it.
+void visit_pages(const Queries& queries, const PageRun& run, const Gathered& gathered);
 
-// visit_page for each instruction set that this machine has, the one that is used first; for tests.
-std::vector<decltype(&visit_page)> visit_page_versions();
+// Numbers of bfloat16 as float32.
+void widen_numbers(const uint16_t* from, int64_t count, float* to);
+
+// Both for each instruction set that this machine has, the one that is used first; for tests.
+struct PageKernels {
+  decltype(&visit_pages) visit;
+  decltype(&widen_numbers) widen;
+};
+std::vector<PageKernels> page_kernel_versions();
 
 }  // namespace golong

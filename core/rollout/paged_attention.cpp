@@ -15,22 +15,36 @@ namespace {
 
 constexpr int64_t kBlockRows = 64;  // rows of one task: enough queries for each page that is read
 
-// Keys or values of a page as floats: the page itself, or a converted copy.
+// Keys and values of a run of pages as floats: the pages themselves, or a converted copy.
 template <class T>
-class FloatPage {
+class FloatPages {
  public:
-  explicit FloatPage(int64_t size) : buffer_(std::is_same_v<T, float> ? 0 : static_cast<size_t>(size)) {}
-  const float* operator()(const T* data) {
+  FloatPages(const KvPages& pages, int64_t layer, int64_t kv_head)
+      : pages_(pages),
+        layer_(layer),
+        kv_head_(kv_head),
+        size_((pages.head_dim() + pages.value_stride()) * kPageTokens),
+        copy_(std::is_same_v<T, float> ? 0 : static_cast<size_t>(size_ * kRunPages)) {}
+
+  // Page `index` of a run.
+  void set(PageRun& run, int64_t index, int32_t page) {
+    const T* keys = pages_.keys<T>(page, layer_, kv_head_);  // the values follow
+    const float* from;
     if constexpr (std::is_same_v<T, float>) {
-      return data;
+      from = keys;
     } else {
-      for (size_t i = 0; i < buffer_.size(); ++i) buffer_[i] = static_cast<float>(data[i]);
-      return buffer_.data();
+      float* to = copy_.data() + index * size_;
+      widen_numbers(reinterpret_cast<const uint16_t*>(keys), size_, to);
+      from = to;
     }
+    run.keys[index] = from;
+    run.values[index] = from + pages_.head_dim() * kPageTokens;
   }
 
  private:
-  std::vector<float> buffer_;
+  const KvPages& pages_;
+  int64_t layer_, kv_head_, size_;
+  std::vector<float> copy_;
 };
 
 // Rows of one group and one key-value head, for one thread.
@@ -64,8 +78,7 @@ class Layer {
                 std::vector<float>(size, 0.f),
                 std::vector<float>(static_cast<size_t>(queries), 0.f),
                 std::vector<float>(static_cast<size_t>(queries), -std::numeric_limits<float>::infinity()),
-                FloatPage<T>(d * kPageTokens),
-                FloatPage<T>(stride * kPageTokens)};
+                FloatPages<T>(pages_, layer_, task.kv_head)};
     const auto place = [&](int64_t i) {
       const int64_t row = task.group->first_row + task.begin + i / share;
       return (row * heads_ + task.kv_head * share + i % share) * d;
@@ -87,20 +100,20 @@ class Layer {
   struct Block {
     std::vector<float> query, result;  // [queries, stride]
     std::vector<float> sum, highest;   // [queries]
-    FloatPage<T> keys, values;
+    FloatPages<T> pages;
   };
 
   void visit_all(const Task& task, int64_t share, Block& block) const {
     if (task.group->prompt) {
       const int64_t seen = task.group->prompt->tokens;
-      visit(*task.group->prompt, task.kv_head, {0, (task.end - task.begin) * share, seen, 0}, block);
+      visit(*task.group->prompt, {0, (task.end - task.begin) * share, seen, 0}, block);
     }
     int64_t row = 0;  // of the group
     for (const PagedSpan& span : task.group->spans) {
       const int64_t first = std::max(row, task.begin), last = std::min(row + span.count, task.end);
       if (first < last) {
         const Seen seen{(first - task.begin) * share, (last - first) * share, span.start + first - row + 1, share};
-        visit(*span.own, task.kv_head, seen, block);
+        visit(*span.own, seen, block);
       }
       row += span.count;
     }
@@ -112,24 +125,20 @@ class Layer {
     int64_t first, count, tokens, per_token;
   };
 
-  void visit(const PageList& list, int64_t kv_head, Seen seen, Block& block) const {
+  void visit(const PageList& list, Seen seen, Block& block) const {
     const int64_t stride = pages_.value_stride();
     const int64_t most = seen.tokens + (seen.per_token > 0 ? (seen.count - 1) / seen.per_token : 0);
-    for (int64_t p = 0; p * kPageTokens < most; ++p) {
-      const int32_t page = list.pages[static_cast<size_t>(p)];
-      const float* keys = block.keys(pages_.keys<T>(page, layer_, kv_head));
-      const float* values = block.values(pages_.values<T>(page, layer_, kv_head));
-      // Queries that see nothing of this page yet are left out.
-      int64_t valid = seen.tokens - p * kPageTokens, skip = 0;
-      if (valid < 1) {
-        skip = (1 - valid) * seen.per_token;
-        valid = 1;
+    for (int64_t start = 0; start < most; start += kRunTokens) {
+      PageRun run{{}, {}, seen.tokens - start, seen.per_token};
+      for (int64_t p = 0; p < kRunPages && start + p * kPageTokens < most; ++p) {
+        block.pages.set(run, p, list.pages[static_cast<size_t>(start / kPageTokens + p)]);
       }
-      const int64_t from = seen.first + skip;
-      visit_page({&block.query[static_cast<size_t>(from * stride)], seen.count - skip, stride, pages_.head_dim()},
-                 {keys, values, valid, seen.per_token},
-                 {&block.result[static_cast<size_t>(from * stride)], &block.highest[static_cast<size_t>(from)],
-                  &block.sum[static_cast<size_t>(from)]});
+      // Queries that see nothing of this run yet are left out.
+      const int64_t skip = run.valid < 1 ? (1 - run.valid) * seen.per_token : 0;
+      run.valid = std::max<int64_t>(run.valid, 1);
+      const auto from = static_cast<size_t>(seen.first + skip);
+      visit_pages({&block.query[from * static_cast<size_t>(stride)], seen.count - skip, stride, pages_.head_dim()}, run,
+                  {&block.result[from * static_cast<size_t>(stride)], &block.highest[from], &block.sum[from]});
     }
   }
 

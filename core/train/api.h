@@ -44,6 +44,13 @@ struct GenerateOptions {
   std::string dtype = "float32";
 };
 
+// `golong bench rollout`: see core/rollout/benchmark.h. 0 threads: all cores.
+struct RolloutBenchOptions {
+  std::string model;
+  std::string dtype = "float32";
+  int64_t prompt_tokens = 2048, n = 16, new_tokens = 128, groups = 1, repetitions = 3, threads = 0;
+};
+
 struct EngineApi {
   // GRPO. Returns the last step that was done.
   int64_t (*train)(const Config&, std::shared_ptr<const plugin::Registry>, const TrainOptions&);
@@ -61,6 +68,7 @@ struct EngineApi {
                    const std::string& dtype);
   // Responses to the prompts of a file; returns how many rows have some.
   int64_t (*generate)(const GenerateOptions&, StopFlag*);
+  std::string (*bench_rollout)(const RolloutBenchOptions&);  // JSON
   std::string (*describe)();  // LibTorch's version, devices, threads: for `golong doctor`
 };
 

@@ -15,8 +15,8 @@
 namespace golong {
 namespace {
 
-// Queries that see the same page twice: what was gathered before has to shrink or stay.
-void compare_visit(decltype(&visit_page) version, int64_t head_dim, int64_t valid, int64_t per_token) {
+// Queries that see the same run of pages twice: what was gathered before has to shrink or stay.
+void compare_visit(const PageKernels& version, int64_t head_dim, int64_t valid, int64_t per_token) {
   const int64_t stride = (head_dim + 15) / 16 * 16, count = 13;
   RandomSequence random(random_key({static_cast<uint64_t>(head_dim), static_cast<uint64_t>(valid)}));
   const auto fill = [&](int64_t size) {
@@ -24,23 +24,30 @@ void compare_visit(decltype(&visit_page) version, int64_t head_dim, int64_t vali
     for (float& x : values) x = static_cast<float>(2 * random.uniform() - 1);
     return values;
   };
-  std::vector<float> query = fill(count * stride), keys = fill(head_dim * kPageTokens),
-                     values = fill(kPageTokens * stride), result(count * stride, 0.f), sum(count, 0.f),
-                     highest(count, -std::numeric_limits<float>::infinity());
+  std::vector<float> query = fill(count * stride), result(count * stride, 0.f), sum(count, 0.f),
+                     highest(count, -std::numeric_limits<float>::infinity()), keys[kRunPages], values[kRunPages];
+  PageRun run{{}, {}, valid, per_token};
+  for (int64_t p = 0; p * kPageTokens < run.seen_by(count - 1); ++p) {
+    keys[p] = fill(head_dim * kPageTokens);
+    values[p] = fill(kPageTokens * stride);
+    run.keys[p] = keys[p].data();
+    run.values[p] = values[p].data();
+  }
   for (int visit = 0; visit < 2; ++visit) {
-    version({query.data(), count, stride, head_dim}, {keys.data(), values.data(), valid, per_token},
-            {result.data(), highest.data(), sum.data()});
+    version.visit({query.data(), count, stride, head_dim}, run, {result.data(), highest.data(), sum.data()});
   }
   for (int64_t n = 0; n < count; ++n) {
     std::vector<double> expected(head_dim, 0);
     double total = 0;
-    const int64_t seen = std::min(kPageTokens, valid + (per_token > 0 ? n / per_token : 0));
-    for (int64_t j = 0; j < seen; ++j) {
+    for (int64_t j = 0; j < std::min(kRunTokens, valid + (per_token > 0 ? n / per_token : 0)); ++j) {
+      const int64_t page = j / kPageTokens, slot = j % kPageTokens;
       double score = 0;
-      for (int64_t d = 0; d < head_dim; ++d) score += double(query[n * stride + d]) * keys[d * kPageTokens + j];
+      for (int64_t d = 0; d < head_dim; ++d) {
+        score += double(query[n * stride + d]) * keys[page][d * kPageTokens + slot];
+      }
       const double weight = std::exp(score);
       total += weight;
-      for (int64_t d = 0; d < head_dim; ++d) expected[d] += weight * values[j * stride + d];
+      for (int64_t d = 0; d < head_dim; ++d) expected[d] += weight * values[page][slot * stride + d];
     }
     for (int64_t d = 0; d < head_dim; ++d) {
       ASSERT_NEAR(result[n * stride + d] / sum[n], expected[d] / total, 2e-6)
@@ -49,13 +56,22 @@ void compare_visit(decltype(&visit_page) version, int64_t head_dim, int64_t vali
   }
 }
 
-TEST(VisitPage, EachInstructionSetComputesTheDefinition) {
-  for (auto* version : visit_page_versions()) {
+TEST(PageKernels, EachInstructionSetComputesTheDefinition) {
+  for (const PageKernels& version : page_kernel_versions()) {
     for (int64_t head_dim : {8, 16, 32, 48, 128}) {
-      for (int64_t valid : {1, 17, 32, 63, 64}) {
+      for (int64_t valid : {1, 17, 32, 63, 64, 65, 200, 255, 256}) {
         for (int64_t per_token : {0, 1, 3}) compare_visit(version, head_dim, valid, per_token);
       }
     }
+  }
+}
+
+TEST(PageKernels, EachInstructionSetWidensBFloat16) {
+  const at::Tensor numbers = at::randn({77}).to(at::kBFloat16), expected = numbers.to(at::kFloat);
+  for (const PageKernels& version : page_kernel_versions()) {
+    at::Tensor got = at::zeros({77});
+    version.widen(static_cast<const uint16_t*>(numbers.const_data_ptr()), 77, got.mutable_data_ptr<float>());
+    EXPECT_TRUE(got.equal(expected));
   }
 }
 

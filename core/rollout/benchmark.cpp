@@ -1,0 +1,124 @@
+#include "core/rollout/benchmark.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/base/machine.h"
+#include "core/base/random.h"
+#include "core/rollout/engine.h"
+#include "core/rollout/kv_pages.h"
+
+namespace golong {
+namespace {
+
+double fastest(int64_t times, const std::function<void()>& run) {
+  double best = 0;
+  for (int64_t i = 0; i < times; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    run();
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    if (i == 0 || seconds < best) best = seconds;
+  }
+  return best;
+}
+
+// Every thread adds up a part of what no cache holds.
+double measure_bandwidth() {
+  const int64_t count = int64_t{1} << 27;  // half a gigabyte
+  const at::Tensor numbers = at::ones({count}, at::kFloat);
+  double sink = 0;
+  const double seconds = fastest(4, [&] { sink += numbers.sum().item<double>(); });
+  return sink > 0 ? static_cast<double>(count) * 4 / seconds : 0;
+}
+
+double measure_matmul(at::ScalarType dtype) {
+  const int64_t size = 2048;
+  const at::Tensor a = at::ones({size, size}, dtype), b = at::ones({size, size}, dtype);
+  at::Tensor c = at::empty({size, size}, dtype);
+  return 2 * static_cast<double>(size * size * size) / fastest(6, [&] { at::mm_out(c, a, b); });
+}
+
+std::vector<Prompt> random_prompts(const RolloutWork& work, int64_t vocabulary) {
+  std::vector<Prompt> prompts;
+  for (int64_t g = 0; g < work.groups; ++g) {
+    RandomSequence random(random_key({static_cast<uint64_t>(g)}));
+    Prompt& prompt = prompts.emplace_back();
+    prompt.uid = std::to_string(g);
+    prompt.key = static_cast<uint64_t>(g);
+    for (int64_t i = 0; i < work.prompt_tokens; ++i) {
+      prompt.token_ids.push_back(static_cast<int32_t>(random.below(static_cast<uint64_t>(vocabulary))));
+    }
+  }
+  return prompts;
+}
+
+// What one decode step has to do at least, averaged over the steps.
+struct LeastWork {
+  double bytes = 0, flops = 0;
+};
+
+LeastWork least_work(const Model& model, const RolloutWork& work) {
+  const ModelShape& shape = model.shape();
+  const double rows = static_cast<double>(work.groups * work.n);
+  double touched = 0, multiplied = 0;  // weights: read by a step, and of one row's products
+  for (const auto& [name, tensor] : model.parameters()) {
+    const auto count = static_cast<double>(tensor.numel());
+    if (name == "model.embed_tokens.weight" && !shape.tied) continue;  // one row of it for each token
+    const bool expert = name.find(".mlp.experts.") != std::string::npos;
+    const double share =
+        static_cast<double>(shape.experts.per_token) / static_cast<double>(std::max<int64_t>(1, shape.experts.count));
+    touched += count * (expert ? std::min(1.0, rows * share) : 1.0);
+    multiplied += count * (expert ? share : 1.0);
+  }
+  const double own = static_cast<double>(work.new_tokens) / 2, prompt = static_cast<double>(work.prompt_tokens);
+  const double heads = static_cast<double>(shape.layers * shape.head_dim);
+  const double kv =
+      2 * heads * static_cast<double>(shape.kv_heads) * (static_cast<double>(work.groups) * prompt + rows * own);
+  return {(touched + kv) * static_cast<double>(c10::elementSize(model.dtype())),
+          rows * (2 * multiplied + 4 * heads * static_cast<double>(shape.heads) * (prompt + own))};
+}
+
+}  // namespace
+
+RolloutSpeed measure_rollout(const Model& model, const RolloutWork& work) {
+  RolloutSpeed speed;
+  speed.memory_bandwidth = measure_bandwidth();
+  speed.matmul_flops = measure_matmul(model.dtype());
+  const ProcessMemory memory;
+  Sampling sampling;
+  sampling.n = work.n;
+  sampling.max_response_tokens = work.new_tokens;
+  int64_t page_bytes = 0;
+  RolloutStats best;
+  for (int64_t i = 0; i < work.repetitions; ++i) {
+    RolloutEngine engine(model, {.max_running_responses = work.n * work.groups});
+    page_bytes = engine.page_bytes();
+    const double seconds = fastest(
+        1, [&] { engine.generate(random_prompts(work, model.shape().vocabulary), sampling, 0, Stream::eval, i); });
+    if (i > 0 && seconds >= speed.seconds) continue;
+    speed.seconds = seconds;
+    best = engine.stats();
+  }
+  speed.peak_bytes = memory.peak_above();
+  speed.first_token_seconds = best.first_token_seconds;
+  speed.prefill_tokens = static_cast<double>(best.prompt_tokens) / best.prefill_seconds;
+  const int64_t rows = work.n * work.groups;
+  speed.decode_tokens = static_cast<double>(best.response_tokens - rows) / best.decode_seconds;
+  speed.kv_bytes = best.kv_bytes;
+  // The last token's keys and values are never computed.
+  speed.kv_formula_bytes =
+      (work.groups * pages_of(work.prompt_tokens) + rows * pages_of(work.new_tokens - 1)) * page_bytes;
+  const LeastWork least = least_work(model, work);
+  const double step = best.decode_seconds / static_cast<double>(work.new_tokens - 1);
+  speed.decode_bandwidth_share = least.bytes / speed.memory_bandwidth / step;
+  speed.decode_matmul_share = least.flops / speed.matmul_flops / step;
+  return speed;
+}
+
+}  // namespace golong
