@@ -4,7 +4,8 @@
 #   make test       unit, plugin and integration tests; sanitizers for all that does not link LibTorch
 #   make test-long  what takes longer: clang-tidy on LibTorch code, the demo's training, wider comparisons
 #   make fuzz       fuzz every parser, FUZZ_SECONDS (300) each
-#   make bench      speed, side by side with what one would use instead (TOPICS=rewards: only that)
+#   make bench      speed, side by side with what one would use instead (TOPICS=rewards: only that;
+#                   rollout, tokenizing)
 #   make lint       formatting, clang-tidy on torch-free code, the floors of the house
 BUILD ?= build
 CMAKE := .venv/bin/cmake
@@ -56,7 +57,7 @@ fuzz: setup
 	@tools/setup.sh tools/debian-packages-fuzz.txt
 	@tools/fuzz.sh
 
-bench: build
+bench: build setup-test
 	@tools/bench.sh $(GOLONG) $(TOPICS)
 
 lint: setup-test

@@ -88,8 +88,6 @@ LeastWork least_work(const Model& model, const RolloutWork& work) {
 
 RolloutSpeed measure_rollout(const Model& model, const RolloutWork& work) {
   RolloutSpeed speed;
-  speed.memory_bandwidth = measure_bandwidth();
-  speed.matmul_flops = measure_matmul(model.dtype());
   const ProcessMemory memory;
   Sampling sampling;
   sampling.n = work.n;
@@ -106,6 +104,8 @@ RolloutSpeed measure_rollout(const Model& model, const RolloutWork& work) {
     best = engine.stats();
   }
   speed.peak_bytes = memory.peak_above();
+  speed.memory_bandwidth = measure_bandwidth();
+  speed.matmul_flops = measure_matmul(model.dtype());
   speed.first_token_seconds = best.first_token_seconds;
   speed.prefill_tokens = static_cast<double>(best.prompt_tokens) / best.prefill_seconds;
   const int64_t rows = work.n * work.groups;

@@ -12,18 +12,18 @@ namespace {
 template <class T>
 void write_tokens(const KvPages& pages, const PageList& list, int64_t layer, int64_t start, int64_t count,
                   const T* keys, const T* values) {
-  const int64_t d = pages.head_dim(), stride = pages.value_stride(), kv_heads = pages.kv_heads();
+  const PageLayout& layout = pages.layout();
+  const int64_t d = layout.head_dim, kv_heads = pages.kv_heads();
   for (int64_t i = 0; i < count; ++i) {
     const int64_t slot = (start + i) % kPageTokens;
     const int32_t page = list.pages[static_cast<size_t>((start + i) / kPageTokens)];
     for (int64_t h = 0; h < kv_heads; ++h) {
-      T* page_keys = pages.keys<T>(page, layer, h) + slot;
-      T* page_values = pages.values<T>(page, layer, h) + slot * stride;
+      T *page_keys = pages.keys<T>(page, layer, h), *page_values = pages.values<T>(page, layer, h);
       const T* key = keys + (i * kv_heads + h) * d;
       const T* value = values + (i * kv_heads + h) * d;
       for (int64_t j = 0; j < d; ++j) {
-        page_keys[j * kPageTokens] = key[j];
-        page_values[j] = value[j];
+        page_keys[layout.key(slot, j)] = key[j];
+        page_values[layout.value(slot, j)] = value[j];
       }
     }
   }
@@ -34,7 +34,7 @@ void write_tokens(const KvPages& pages, const PageList& list, int64_t layer, int
 KvPages::KvPages(const ModelShape& shape, at::ScalarType dtype, int64_t budget_bytes)
     : layers_(shape.layers),
       kv_heads_(shape.kv_heads),
-      head_dim_(shape.head_dim),
+      layout_{shape.head_dim},
       dtype_(dtype),
       limit_(budget_bytes / page_bytes()) {}
 
@@ -43,7 +43,7 @@ int32_t KvPages::take() {
     if (allocated() >= limit_) return -1;
     free_.push_back(static_cast<int32_t>(pages_.size()));
     // Zeroed: places that are not yet written are read by the kernel's dense loops and masked afterwards.
-    pages_.push_back(at::zeros({layers_ * kv_heads_ * head_size()}, at::TensorOptions().dtype(dtype_)));
+    pages_.push_back(at::zeros({layers_ * kv_heads_ * layout_.size()}, at::TensorOptions().dtype(dtype_)));
     holders_.push_back(0);
   }
   const int32_t page = free_.back();
@@ -66,7 +66,7 @@ void KvPages::write(const PageList& list, int64_t layer, int64_t start, const at
 }
 
 int64_t KvPages::page_bytes() const {
-  return layers_ * kv_heads_ * head_size() * static_cast<int64_t>(c10::elementSize(dtype_));
+  return layers_ * kv_heads_ * layout_.size() * static_cast<int64_t>(c10::elementSize(dtype_));
 }
 
 }  // namespace golong

@@ -3,6 +3,7 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -21,9 +22,29 @@ struct PageList {
   int64_t tokens = 0;  // that the pages hold, or will hold after the present forward
 };
 
-// All pages of an engine, each with the number of its holders. One page holds, for every layer and key-value head, keys
-// as [D, kPageTokens] and values as [kPageTokens, value_stride], D rounded up to a multiple of 16: the loops over keys
-// and over dimensions are then both dense. Not thread-safe, but for writes to different places and reads.
+// Where a page of one layer and key-value head has its keys [kPageTokens, D] and values [kPageTokens, value_stride], D
+// rounded up to a multiple of 16. Both are cut so that the kernel reads them from front to end, 32 numbers at a time:
+// keys as blocks of 32 tokens, each [D, 32]; values as blocks of 32 dimensions (the last may have 16), each
+// [kPageTokens, 32].
+struct PageLayout {
+  static constexpr int64_t kBlock = 32;
+
+  int64_t head_dim;
+
+  int64_t value_stride() const { return (head_dim + 15) / 16 * 16; }
+  int64_t key(int64_t token, int64_t dim) const {
+    return token / kBlock * kBlock * head_dim + dim * kBlock + token % kBlock;
+  }
+  // Dimensions of the block in which `dim` is.
+  int64_t value_block(int64_t dim) const { return std::min(kBlock, value_stride() - dim / kBlock * kBlock); }
+  int64_t value(int64_t token, int64_t dim) const {
+    return dim / kBlock * kBlock * kPageTokens + token * value_block(dim) + dim % kBlock;
+  }
+  int64_t size() const { return (head_dim + value_stride()) * kPageTokens; }  // keys, then values
+};
+
+// All pages of an engine, each with the number of its holders. Not thread-safe, but for writes to different places and
+// reads.
 class KvPages {
  public:
   KvPages(const ModelShape& shape, at::ScalarType dtype, int64_t budget_bytes);
@@ -37,19 +58,18 @@ class KvPages {
   // Writes keys and values [count, Hkv, D] of one layer, dense, behind `start` tokens of the list.
   void write(const PageList& list, int64_t layer, int64_t start, const at::Tensor& k, const at::Tensor& v);
 
-  // Start of the keys [D, kPageTokens] and the values [kPageTokens, value_stride] of a page.
+  // The keys and the values of a page.
   template <class T>
   T* keys(int32_t page, int64_t layer, int64_t head) const {
     return static_cast<T*>(pages_[static_cast<size_t>(page)].mutable_data_ptr()) +
-           (layer * kv_heads_ + head) * head_size();
+           (layer * kv_heads_ + head) * layout_.size();
   }
   template <class T>
   T* values(int32_t page, int64_t layer, int64_t head) const {
-    return keys<T>(page, layer, head) + head_dim_ * kPageTokens;
+    return keys<T>(page, layer, head) + layout_.head_dim * kPageTokens;
   }
 
-  int64_t head_dim() const { return head_dim_; }
-  int64_t value_stride() const { return (head_dim_ + 15) / 16 * 16; }
+  const PageLayout& layout() const { return layout_; }
   int64_t kv_heads() const { return kv_heads_; }
   at::ScalarType dtype() const { return dtype_; }
 
@@ -59,9 +79,8 @@ class KvPages {
   int64_t allocated() const { return static_cast<int64_t>(pages_.size()); }  // pages; they stay for later ones
 
  private:
-  int64_t head_size() const { return (head_dim_ + value_stride()) * kPageTokens; }  // one layer, one head
-
-  int64_t layers_, kv_heads_, head_dim_;
+  int64_t layers_, kv_heads_;
+  PageLayout layout_;
   at::ScalarType dtype_;
   int64_t limit_;
   std::vector<at::Tensor> pages_;

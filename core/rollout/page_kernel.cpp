@@ -26,11 +26,12 @@ using Scores = Floats<Lanes>[N][kRunPages * kBlocks<Lanes>];
 template <int Lanes, int N>
 GOLONG_INLINE void score(const float* query, int64_t stride, int64_t head_dim, const float* keys,
                          Scores<Lanes, N>& scores, int64_t to) {
+  constexpr int64_t kStep = PageLayout::kBlock;
   Floats<Lanes> a[N] = {}, b[N] = {};
   for (int64_t d = 0; d < head_dim; ++d) {
     Floats<Lanes> left, right;
-    nn::load(keys + d * kPageTokens, left);
-    nn::load(keys + d * kPageTokens + Lanes, right);
+    nn::load(keys + d * kStep, left);
+    nn::load(keys + d * kStep + Lanes, right);
 #pragma GCC unroll 8
     for (int n = 0; n < N; ++n) {
       a[n] += left * query[n * stride + d];
@@ -77,7 +78,8 @@ GOLONG_INLINE float soften(Floats<Lanes>* scores, int64_t blocks, int64_t seen, 
 // `most` keys of the run.
 template <int Lanes, int N, int V>
 GOLONG_INLINE void add_dimensions(const Scores<Lanes, N>& weights, const float* keep, const PageRun& run, int64_t most,
-                                  int64_t stride, int64_t d, float* result) {
+                                  const PageLayout& layout, int64_t d, float* result) {
+  const int64_t stride = layout.value_stride(), start = layout.value(0, d), step = layout.value_block(d);
   Floats<Lanes> sum[N][V];
 #pragma GCC unroll 8
   for (int n = 0; n < N; ++n) {
@@ -89,11 +91,11 @@ GOLONG_INLINE void add_dimensions(const Scores<Lanes, N>& weights, const float* 
   }
   for (int64_t page = 0; page * kPageTokens < most; ++page) {
     const int64_t count = most - page * kPageTokens < kPageTokens ? most - page * kPageTokens : kPageTokens;
-    const float* values = run.values[page] + d;
+    const float* values = run.values[page] + start;
     for (int64_t j = 0; j < count; ++j) {
       Floats<Lanes> value[V];
 #pragma GCC unroll 2
-      for (int v = 0; v < V; ++v) nn::load(values + j * stride + v * Lanes, value[v]);
+      for (int v = 0; v < V; ++v) nn::load(values + j * step + v * Lanes, value[v]);
 #pragma GCC unroll 8
       for (int n = 0; n < N; ++n) {
         const float weight = reinterpret_cast<const float*>(weights[n])[page * kPageTokens + j];
@@ -111,12 +113,13 @@ GOLONG_INLINE void add_dimensions(const Scores<Lanes, N>& weights, const float* 
 
 template <int Lanes, int N>
 GOLONG_INLINE void visit(const Queries& queries, const PageRun& run, const Gathered& to, int64_t first) {
-  const int64_t stride = queries.stride, most = run.seen_by(first + N - 1);  // the last query sees most
+  const PageLayout& layout = queries.layout;
+  const int64_t stride = layout.value_stride(), most = run.seen_by(first + N - 1);  // the last query sees most
   Scores<Lanes, N> scores;
   const int64_t blocks = (most + 2 * Lanes - 1) / (2 * Lanes) * 2;
   for (int64_t b = 0; b < blocks; b += 2) {
-    const float* keys = run.keys[b / kBlocks<Lanes>] + b % kBlocks<Lanes> * Lanes;
-    score<Lanes, N>(queries.data + first * stride, stride, queries.head_dim, keys, scores, b);
+    const int64_t page = b / kBlocks<Lanes>, offset = layout.key(b % kBlocks<Lanes> * Lanes, 0);
+    score<Lanes, N>(queries.data + first * stride, stride, layout.head_dim, run.keys[page] + offset, scores, b);
   }
   float keep[N];
 #pragma GCC unroll 8
@@ -126,9 +129,9 @@ GOLONG_INLINE void visit(const Queries& queries, const PageRun& run, const Gathe
   float* result = to.result + first * stride;
   int64_t d = 0;
   for (; d + 2 * Lanes <= stride; d += 2 * Lanes) {
-    add_dimensions<Lanes, N, 2>(scores, keep, run, most, stride, d, result);
+    add_dimensions<Lanes, N, 2>(scores, keep, run, most, layout, d, result);
   }
-  if (d < stride) add_dimensions<Lanes, N, 1>(scores, keep, run, most, stride, d, result);
+  if (d < stride) add_dimensions<Lanes, N, 1>(scores, keep, run, most, layout, d, result);
 }
 
 template <int Lanes>

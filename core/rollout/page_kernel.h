@@ -7,17 +7,18 @@
 
 namespace golong {
 
-// Queries [count, stride], already scaled; stride is head_dim rounded up to a multiple of 16, filled up with zeros.
+// Queries [count, value_stride], already scaled, filled up with zeros.
 struct Queries {
   const float* data;
-  int64_t count, stride, head_dim;
+  int64_t count;
+  PageLayout layout;
 };
 
 // Pages that are seen in one go: softmax has a fixed cost for each go.
 inline constexpr int64_t kRunPages = 4;
 inline constexpr int64_t kRunTokens = kRunPages * kPageTokens;
 
-// Of each page keys [head_dim, kPageTokens] and values [kPageTokens, stride]. The first query sees the first `valid`
+// Keys and values of each page as the layout has them. The first query sees the first `valid`
 // keys of the run (at least 1), and each `per_token` queries further on one key more; 0: all see the same. Pages that
 // no query sees need not be there.
 struct PageRun {
@@ -33,7 +34,7 @@ struct PageRun {
 
 // What queries have gathered so far: the weighted sum of values is scaled by exp(-highest).
 struct Gathered {
-  float* result;   // [count, stride]
+  float* result;   // [count, value_stride]
   float* highest;  // [count]
   float* sum;      // [count]
 };

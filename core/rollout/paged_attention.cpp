@@ -23,7 +23,7 @@ class FloatPages {
       : pages_(pages),
         layer_(layer),
         kv_head_(kv_head),
-        size_((pages.head_dim() + pages.value_stride()) * kPageTokens),
+        size_(pages.layout().size()),
         copy_(std::is_same_v<T, float> ? 0 : static_cast<size_t>(size_ * kRunPages)) {}
 
   // Page `index` of a run.
@@ -38,7 +38,7 @@ class FloatPages {
       from = to;
     }
     run.keys[index] = from;
-    run.values[index] = from + pages_.head_dim() * kPageTokens;
+    run.values[index] = from + pages_.layout().head_dim * kPageTokens;
   }
 
  private:
@@ -71,11 +71,11 @@ class Layer {
       : q_(q), out_(out), heads_(heads), scale_(static_cast<float>(scale)), layer_(layer), pages_(pages) {}
 
   void run(const Task& task) const {
-    const int64_t d = pages_.head_dim(), stride = pages_.value_stride(), share = heads_ / pages_.kv_heads();
+    const int64_t d = pages_.layout().head_dim, stride = pages_.layout().value_stride(),
+                  share = heads_ / pages_.kv_heads();
     const int64_t queries = (task.end - task.begin) * share;
     const auto size = static_cast<size_t>(queries * stride);
-    Block block{std::vector<float>(size, 0.f),
-                std::vector<float>(size, 0.f),
+    Block block{std::vector<float>(size, 0.f), std::vector<float>(size, 0.f),
                 std::vector<float>(static_cast<size_t>(queries), 0.f),
                 std::vector<float>(static_cast<size_t>(queries), -std::numeric_limits<float>::infinity()),
                 FloatPages<T>(pages_, layer_, task.kv_head)};
@@ -126,7 +126,7 @@ class Layer {
   };
 
   void visit(const PageList& list, Seen seen, Block& block) const {
-    const int64_t stride = pages_.value_stride();
+    const int64_t stride = pages_.layout().value_stride();
     const int64_t most = seen.tokens + (seen.per_token > 0 ? (seen.count - 1) / seen.per_token : 0);
     for (int64_t start = 0; start < most; start += kRunTokens) {
       PageRun run{{}, {}, seen.tokens - start, seen.per_token};
@@ -137,7 +137,7 @@ class Layer {
       const int64_t skip = run.valid < 1 ? (1 - run.valid) * seen.per_token : 0;
       run.valid = std::max<int64_t>(run.valid, 1);
       const auto from = static_cast<size_t>(seen.first + skip);
-      visit_pages({&block.query[from * static_cast<size_t>(stride)], seen.count - skip, stride, pages_.head_dim()}, run,
+      visit_pages({&block.query[from * static_cast<size_t>(stride)], seen.count - skip, pages_.layout()}, run,
                   {&block.result[from * static_cast<size_t>(stride)], &block.highest[from], &block.sum[from]});
     }
   }

@@ -5,9 +5,10 @@
 import sys
 
 import rewards
+import rollout
 import tokenizing
 
-TOPICS = {"tokenizing": tokenizing.run, "rewards": rewards.run}
+TOPICS = {"tokenizing": tokenizing.run, "rewards": rewards.run, "rollout": rollout.run}
 
 golong, *chosen = sys.argv[1:]
 for topic in chosen or TOPICS:

@@ -17,7 +17,8 @@ namespace {
 
 // Queries that see the same run of pages twice: what was gathered before has to shrink or stay.
 void compare_visit(const PageKernels& version, int64_t head_dim, int64_t valid, int64_t per_token) {
-  const int64_t stride = (head_dim + 15) / 16 * 16, count = 13;
+  const PageLayout layout{head_dim};
+  const int64_t stride = layout.value_stride(), count = 13;
   RandomSequence random(random_key({static_cast<uint64_t>(head_dim), static_cast<uint64_t>(valid)}));
   const auto fill = [&](int64_t size) {
     std::vector<float> values(size);
@@ -34,7 +35,7 @@ void compare_visit(const PageKernels& version, int64_t head_dim, int64_t valid, 
     run.values[p] = values[p].data();
   }
   for (int visit = 0; visit < 2; ++visit) {
-    version.visit({query.data(), count, stride, head_dim}, run, {result.data(), highest.data(), sum.data()});
+    version.visit({query.data(), count, layout}, run, {result.data(), highest.data(), sum.data()});
   }
   for (int64_t n = 0; n < count; ++n) {
     std::vector<double> expected(head_dim, 0);
@@ -43,11 +44,11 @@ void compare_visit(const PageKernels& version, int64_t head_dim, int64_t valid, 
       const int64_t page = j / kPageTokens, slot = j % kPageTokens;
       double score = 0;
       for (int64_t d = 0; d < head_dim; ++d) {
-        score += double(query[n * stride + d]) * keys[page][d * kPageTokens + slot];
+        score += double(query[n * stride + d]) * keys[page][layout.key(slot, d)];
       }
       const double weight = std::exp(score);
       total += weight;
-      for (int64_t d = 0; d < head_dim; ++d) expected[d] += weight * values[page][slot * stride + d];
+      for (int64_t d = 0; d < head_dim; ++d) expected[d] += weight * values[page][layout.value(slot, d)];
     }
     for (int64_t d = 0; d < head_dim; ++d) {
       ASSERT_NEAR(result[n * stride + d] / sum[n], expected[d] / total, 2e-6)
