@@ -12,6 +12,7 @@
 #include "core/text/added_tokens.h"
 #include "core/text/bpe.h"
 #include "core/text/byte_alphabet.h"
+#include "core/text/normalizer.h"
 #include "core/text/pre_tokenizer.h"
 #include "core/text/utf8.h"
 

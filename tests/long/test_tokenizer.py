@@ -62,7 +62,7 @@ def piece(rng, texts):
     if kind == 7:
         return "".join(rng.choice(EMOJI) for _ in range(rng.randint(1, 3)))
     if kind == 8:
-        return rng.choice("aeAo\u0915\u0e01 ") + "".join(rng.choice(MARKS) for _ in range(rng.choice([1, 2, 3, 40])))
+        return rng.choice("aeAo\u0915\u0e01 ") + "".join(rng.choice(MARKS) for _ in range(rng.choice([1, 2, 3, 40, 400])))
     if kind == 9:
         return "".join(chr(rng.choice([*range(0x20), *range(0x7f, 0xa0)])) for _ in range(rng.randint(1, 4)))
     if kind == 10:
@@ -135,6 +135,19 @@ def test_ids_are_those_of_the_package(tokenize, files, texts, name):
     for options, skip in ([], False), (["--skip-special"], True):
         back = [row["text"] for row in tokenize(files[name], [{"ids": row} for row in ids], "--decode", *options)]
         equal("ids", back, reference.decode_batch(ids, skip_special_tokens=skip), ids)
+
+
+@pytest.mark.parametrize("forms", [["NFD"], ["NFKC"], ["NFKD"], ["NFKD", "NFC"]])
+def test_other_normalisers_are_those_of_the_package(tokenize, tmp_path, texts, forms):
+    contents = json.loads((ROOT / "tests/data/tokenizer/tokenizer.json").read_text(encoding="utf-8"))
+    contents["normalizer"] = {"type": "Sequence", "normalizers": [{"type": form} for form in forms]}
+    model = tmp_path / "tokenizer.json"
+    model.write_text(json.dumps(contents))
+    reference = Tokenizer.from_file(str(model))
+    clean = [without_surrogates(text) for text in texts[:COUNT // 4]]
+    clean += ["".join(random.Random(i).choices(MARKS + ["a"], [1] * len(MARKS) + [0.01], k=3000)) for i in range(20)]
+    expected = [encoding.ids for encoding in reference.encode_batch(clean, add_special_tokens=False)]
+    equal("text", [row["ids"] for row in tokenize(model, [{"text": text} for text in clean])], expected, clean)
 
 
 @pytest.mark.parametrize("name", ["qwen3", "llama3", "odd"])
