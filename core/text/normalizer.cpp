@@ -134,7 +134,11 @@ Normalizer::Normalizer(const boost::json::value& json) { add_forms(json, forms_)
 std::string Normalizer::apply(std::string_view text) const {
   std::string result(text);
   if (forms_.empty() || is_ascii(text)) return result;
-  for (const std::string& form : forms_) result = normalized(form, result);
+  for (const std::string& form : forms_) {
+    result = normalized(form, result);
+    // One character becomes 18 at most, and ICU counts in 32 bits.
+    if (result.size() > INT32_MAX) fail("a text of ", text.size(), " bytes is too long to be normalised to ", form);
+  }
   return result;
 }
 

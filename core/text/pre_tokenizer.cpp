@@ -111,6 +111,7 @@ void PreTokenizer::apply(size_t index, std::string_view text,
       icu::UnicodeString::fromUTF8(icu::StringPiece(text.data(), static_cast<int32_t>(text.size())));
   UErrorCode status = U_ZERO_ERROR;
   std::unique_ptr<icu::RegexMatcher> matcher(step.pattern->matcher(wide, status));
+  if (U_SUCCESS(status)) matcher->setStackLimit(0, status);  // else a word of some hundred kilobytes is an error
   int32_t done = 0;
   size_t byte = 0;
   const auto take = [&](int32_t end) {
