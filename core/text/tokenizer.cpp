@@ -268,15 +268,18 @@ class BpeTokenizer final : public Tokenizer {
   }
 
   std::string decode(std::span<const int32_t> ids, bool skip_special) const override {
-    std::string bytes;
-    for (int32_t id : ids) {
-      if (id < 0 || id >= vocabulary_size() || !parts_.tokens[static_cast<size_t>(id)].exists) {
-        fail("token id ", id, " is not in the vocabulary (ids from 0 to ", vocabulary_size() - 1, ")");
-      }
-      const Token& token = parts_.tokens[static_cast<size_t>(id)];
-      if (!(skip_special && token.special)) bytes += token.bytes;
+    std::string all;
+    for (int32_t id : ids) all += bytes(id, skip_special);
+    if (is_valid_utf8(all)) return all;
+    return to_valid_utf8(all);
+  }
+
+  std::string_view bytes(int32_t id, bool skip_special) const override {
+    if (id < 0 || id >= vocabulary_size() || !parts_.tokens[static_cast<size_t>(id)].exists) {
+      fail("token id ", id, " is not in the vocabulary (ids from 0 to ", vocabulary_size() - 1, ")");
     }
-    return is_valid_utf8(bytes) ? bytes : to_valid_utf8(bytes);
+    const Token& token = parts_.tokens[static_cast<size_t>(id)];
+    return skip_special && token.special ? std::string_view() : token.bytes;
   }
 
   int32_t vocabulary_size() const override { return static_cast<int32_t>(parts_.tokens.size()); }
