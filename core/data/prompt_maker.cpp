@@ -154,12 +154,8 @@ PromptMaker::PromptMaker(const Config& config, std::shared_ptr<const plugin::Reg
                        Router(config, std::move(registry)),
                        {},
                        {}}) {
-  for (const std::string& token : {std::string("<|im_start|>"), state_->chat.end_of_turn()}) {
-    if (!state_->tokenizer->find(token)) {
-      fail("the tokenizer has no token ", token, ", which model.chat_template = \"", config.model.chat_template,
-           "\" needs");
-    }
-  }
+  const std::string problem = state_->chat.why_not(*state_->tokenizer, "model.chat_template");
+  if (!problem.empty()) fail(problem);
 }
 
 PromptMaker::~PromptMaker() = default;

@@ -60,9 +60,9 @@ std::string to_valid_utf8(std::string_view text) {
 
 size_t begun_character(std::string_view text) {
   const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
-  size_t whole = text.size();
+  auto whole = static_cast<int64_t>(text.size());
   U8_TRUNCATE_IF_INCOMPLETE(bytes, 0, whole);
-  return text.size() - whole;
+  return text.size() - static_cast<size_t>(whole);
 }
 
 }  // namespace golong

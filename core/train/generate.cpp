@@ -127,12 +127,9 @@ class Generator {
                  {options.temperature, options.top_p, options.top_k, options.min_p},
                  model_->shape().eos_token_ids};
     if (options.raw) return;
-    const std::optional<int32_t> end = tokenizer_->find(chat_.end_of_turn());
-    if (!end) {
-      fail(options.model, ": the tokenizer has no token ", chat_.end_of_turn(),
-           ", which ends a turn of --chat-template ", options.chat_template, "; choose another, or --raw");
-    }
-    sampling_.stop_ids.push_back(*end);
+    const std::string problem = chat_.why_not(*tokenizer_, "--chat-template");
+    if (!problem.empty()) fail(options.model, ": ", problem, ", or take --raw");
+    sampling_.stop_ids.push_back(tokenizer_->find(chat_.end_of_turn()).value());
   }
 
   // Throws Error for the first row that cannot be answered: before hours have gone into those before it.
