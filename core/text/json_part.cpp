@@ -23,7 +23,7 @@ const json::array& steps_of(const json::value& value, const char* part, const ch
 
 bool switch_of(const json::value& value, const char* part, const char* key, bool missing) {
   const json::value* found = value.as_object().if_contains(key);
-  if (!found) return missing;
+  if (!found || found->is_null()) return missing;
   if (!found->is_bool()) fail(part, " has ", key, " = ", json::serialize(*found), ", expected true or false");
   return found->as_bool();
 }

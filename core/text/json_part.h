@@ -12,7 +12,8 @@ std::string type_of(const boost::json::value& value, const char* part);
 // The steps of a part whose type is Sequence. Throws Error where `key` is no list.
 const boost::json::array& steps_of(const boost::json::value& value, const char* part, const char* key);
 
-// A switch of a part, `missing` where it is not there. Throws Error where it is neither true nor false.
+// A switch of a part, `missing` where it is not there or null. Throws Error where it is anything else but true or
+// false.
 bool switch_of(const boost::json::value& value, const char* part, const char* key, bool missing);
 
 }  // namespace golong
