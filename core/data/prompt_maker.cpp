@@ -83,7 +83,7 @@ std::string text_of(const plugin::Settings& settings) {
 }
 
 std::string hash_of(const Config& config, const plugin::Registry& registry) {
-  std::string text = "1/" + config.model.chat_template;
+  std::string text = "2/" + config.model.chat_template;
   for (const auto& [source, route] : config.routes) text += "/" + source + ":" + route.task + ":" + route.reward;
   for (const plugin::Plugin& plugin : registry.plugins()) {
     if (plugin.kind != plugin::Kind::task) continue;

@@ -138,6 +138,15 @@ TEST_F(ChangedFile, FlagsOfAddedTokens) {
   EXPECT_EQ(changed->encode("<\xc3\xa9>"), Ids{2051});
 }
 
+TEST_F(ChangedFile, AddedTokensKeepTheirIds) {
+  const auto changed =
+      load([](json::object& root) { root["added_tokens"].as_array().push_back(added(5000, "<x>", "special")); });
+  EXPECT_EQ(changed->encode("<x>"), Ids{5000});
+  EXPECT_EQ(changed->vocabulary_size(), 5001);
+  EXPECT_EQ(changed->decode(Ids{5000}, false), "<x>");
+  EXPECT_THROW(changed->decode(Ids{3000}, false), Error);  // between
+}
+
 // What such a file says beside, where each byte has its token.
 TEST_F(ChangedFile, WhatChangesNothing) {
   const std::pair<const char*, Change> harmless[] = {
