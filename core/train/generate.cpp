@@ -68,7 +68,8 @@ class Output {
       : path_(path), part_(path + ".part"), lock_(part_ + ".lock", part_) {
     if (fs::is_directory(path_)) fail("--output ", path_, " is a folder; expected a file");
     const std::string named = part_ + ".toml";
-    if (fs::exists(part_) && fs::exists(named)) {
+    // An empty part is what a command leaves that was refused: nothing of it is lost.
+    if (fs::exists(part_) && fs::file_size(part_) > 0 && fs::exists(named)) {
       const std::vector<std::string> changes = differences(read_file(named), settings, named);
       if (!changes.empty()) fail(part_, " is part of other work; finish that, or remove it:", as_lines(changes));
       cut_to(together);
