@@ -83,7 +83,7 @@ std::string text_of(const plugin::Settings& settings) {
 }
 
 std::string hash_of(const Config& config, const plugin::Registry& registry) {
-  std::string text = "1/" + config.model.chat_template;
+  std::string text = "2/" + config.model.chat_template;
   for (const auto& [source, route] : config.routes) text += "/" + source + ":" + route.task + ":" + route.reward;
   for (const plugin::Plugin& plugin : registry.plugins()) {
     if (plugin.kind != plugin::Kind::task) continue;
@@ -154,12 +154,8 @@ PromptMaker::PromptMaker(const Config& config, std::shared_ptr<const plugin::Reg
                        Router(config, std::move(registry)),
                        {},
                        {}}) {
-  for (const std::string& token : {std::string("<|im_start|>"), state_->chat.end_of_turn()}) {
-    if (!state_->tokenizer->find(token)) {
-      fail("the tokenizer has no token ", token, ", which model.chat_template = \"", config.model.chat_template,
-           "\" needs");
-    }
-  }
+  const std::string problem = state_->chat.why_not(*state_->tokenizer, "model.chat_template");
+  if (!problem.empty()) fail(problem);
 }
 
 PromptMaker::~PromptMaker() = default;

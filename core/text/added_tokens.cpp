@@ -35,8 +35,8 @@ bool touches_a_word(std::string_view text, size_t start, size_t stop) {
          (stop < text.size() && is_word(character_at(text, stop, end)));
 }
 
-size_t before_spaces(std::string_view text, size_t start) {
-  while (start > 0) {
+size_t before_spaces(std::string_view text, size_t least, size_t start) {
+  while (start > least) {
     auto i = static_cast<int32_t>(start);
     UChar32 c;
     U8_PREV(reinterpret_cast<const uint8_t*>(text.data()), 0, i, c);
@@ -62,15 +62,26 @@ AddedTokenFinder::AddedTokenFinder(std::vector<AddedToken> tokens) {
   }
   for (auto& bucket : by_first_byte_) {
     std::stable_sort(bucket.begin(), bucket.end(),
-                     [](const AddedToken& a, const AddedToken& b) { return a.content.size() > b.content.size(); });
+                     [](const AddedToken& a, const AddedToken& b) { return a.content < b.content; });
   }
 }
 
 const AddedToken* AddedTokenFinder::longest_at(std::string_view text, size_t position) const {
-  for (const AddedToken& token : by_first_byte_[static_cast<unsigned char>(text[position])]) {
-    if (text.substr(position, token.content.size()) == token.content) return &token;
+  const auto& bucket = by_first_byte_[static_cast<unsigned char>(text[position])];
+  const AddedToken* longest = nullptr;
+  // [begin, end) are the tokens that share their first `depth` bytes with the text.
+  auto begin = bucket.begin(), end = bucket.end();
+  for (size_t depth = 1; begin != end; ++depth) {
+    if (begin->content.size() == depth) longest = &*begin;
+    if (position + depth == text.size()) break;
+    const auto byte_of = [depth](const AddedToken& token) {
+      return depth < token.content.size() ? static_cast<unsigned char>(token.content[depth]) : -1;
+    };
+    const int byte = static_cast<unsigned char>(text[position + depth]);
+    begin = std::lower_bound(begin, end, byte, [&](const AddedToken& token, int b) { return byte_of(token) < b; });
+    end = std::upper_bound(begin, end, byte, [&](int b, const AddedToken& token) { return b < byte_of(token); });
   }
-  return nullptr;
+  return longest;
 }
 
 std::vector<TextPart> AddedTokenFinder::split(std::string_view text) const {
@@ -88,8 +99,9 @@ std::vector<TextPart> AddedTokenFinder::split(std::string_view text) const {
     size_t stop = i + found.size();
     i = stop;  // the search goes on behind the token itself, also where it is not taken
     if (token.single_word && touches_a_word(text, start, stop)) continue;
-    if (token.lstrip) start = std::max(before_spaces(text, start), done);
-    if (token.rstrip) stop = after_spaces(text, stop);
+    if (token.lstrip) start = before_spaces(text, done, start);
+    // Up to `done` there are spaces alone where it lies ahead: they are not gone over again.
+    if (token.rstrip) stop = after_spaces(text, std::max(stop, done));
     // As in the package `tokenizers`, a token is found as well where one before it has taken its text with `rstrip`.
     if (start > done) parts.push_back({text.substr(done, start - done), -1});
     parts.push_back({found, token.id});

@@ -24,7 +24,8 @@ struct TextPart {
   int32_t id;
 };
 
-// Finds tokens in texts: from left to right, the longest at each place. Thread-safe.
+// Finds tokens in texts: from left to right, the longest at each place. The time is linear in the length of the text,
+// however many tokens there are. Thread-safe.
 class AddedTokenFinder {
  public:
   explicit AddedTokenFinder(std::vector<AddedToken> tokens);
@@ -34,7 +35,7 @@ class AddedTokenFinder {
  private:
   const AddedToken* longest_at(std::string_view text, size_t position) const;
 
-  std::array<std::vector<AddedToken>, 256> by_first_byte_;  // longest first
+  std::array<std::vector<AddedToken>, 256> by_first_byte_;  // each in the order of their bytes
 };
 
 }  // namespace golong

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <queue>
-#include <tuple>
 
 namespace golong {
 namespace {
@@ -71,43 +69,39 @@ void Bpe::merge_few(std::vector<int32_t>& symbols) const {
 }
 
 void Bpe::merge_many(std::vector<int32_t>& symbols) const {
-  // A doubly linked list over the positions; a heap of the merges that were possible when they were seen. An entry is
-  // stale when one of its two symbols has changed since.
-  const auto count = static_cast<uint32_t>(symbols.size());
-  constexpr uint32_t none = UINT32_MAX;
+  // A doubly linked list over the positions, and a heap of (rank, position) of the merges that were possible when they
+  // were seen. An entry is stale where the pair at its position has another rank by now.
   constexpr int32_t gone = -1;
+  const size_t count = symbols.size();
   std::vector<uint32_t> next(count), previous(count);
-  for (uint32_t i = 0; i < count; ++i) {
-    next[i] = i + 1 < count ? i + 1 : none;
-    previous[i] = i > 0 ? i - 1 : none;
+  std::vector<Merge> at(count, Merge{no_rank, 0});  // of each symbol with its right neighbour
+  std::vector<uint64_t> heap;
+  const auto look_up = [&](size_t i) {
+    const Merge* merge = next[i] < count ? find(symbols[i], symbols[next[i]]) : nullptr;
+    at[i] = merge ? *merge : Merge{no_rank, 0};
+    if (merge) heap.push_back(uint64_t{merge->rank} << 32 | i);
+    return merge != nullptr;
+  };
+  for (size_t i = 0; i < count; ++i) {
+    next[i] = static_cast<uint32_t>(i + 1);
+    previous[i] = static_cast<uint32_t>(i - 1);  // wraps to UINT32_MAX before the first
+    look_up(i);
   }
-  struct Candidate {
-    uint32_t rank, position;
-    int32_t left, right, merged;
-    bool operator>(const Candidate& other) const {
-      return std::tie(rank, position) > std::tie(other.rank, other.position);
-    }
-  };
-  std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> heap;
-  const auto offer = [&](uint32_t i) {
-    if (i == none || next[i] == none) return;
-    if (const Merge* merge = find(symbols[i], symbols[next[i]])) {
-      heap.push({merge->rank, i, symbols[i], symbols[next[i]], merge->merged});
-    }
-  };
-  for (uint32_t i = 0; i < count; ++i) offer(i);
+  std::make_heap(heap.begin(), heap.end(), std::greater<>());
   while (!heap.empty()) {
-    const Candidate top = heap.top();
-    heap.pop();
-    const uint32_t i = top.position;
+    std::pop_heap(heap.begin(), heap.end(), std::greater<>());
+    const auto rank = static_cast<uint32_t>(heap.back() >> 32);
+    const auto i = static_cast<uint32_t>(heap.back());
+    heap.pop_back();
+    if (at[i].rank != rank) continue;
     const uint32_t right = next[i];
-    if (symbols[i] != top.left || right == none || symbols[right] != top.right) continue;
-    symbols[i] = top.merged;
+    symbols[i] = at[i].merged;
     symbols[right] = gone;
+    at[right].rank = no_rank;
     next[i] = next[right];
-    if (next[i] != none) previous[next[i]] = i;
-    offer(previous[i]);
-    offer(i);
+    if (next[i] < count) previous[next[i]] = i;
+    if (previous[i] < count && look_up(previous[i])) std::push_heap(heap.begin(), heap.end(), std::greater<>());
+    if (look_up(i)) std::push_heap(heap.begin(), heap.end(), std::greater<>());
   }
   std::erase(symbols, gone);
 }

@@ -1,6 +1,12 @@
 #include "core/text/chat_template.h"
 
-#include <string_view>
+#include <unicode/uchar.h>
+#include <unicode/utf8.h>
+
+#include <algorithm>
+#include <iterator>
+#include <optional>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/base/nearest.h"
@@ -8,11 +14,15 @@
 namespace golong {
 namespace {
 
-enum Kind { chatml = 0, qwen3 = 1, qwen3_thinking = 2 };
-constexpr const char* kind_names[] = {"chatml", "qwen3", "qwen3_thinking"};
+enum Kind { chatml = 0, qwen3 = 1, qwen3_thinking = 2, llama3 = 3 };
+constexpr const char* kind_names[] = {"chatml", "qwen3", "qwen3_thinking", "llama3"};
 
 constexpr char start_token[] = "<|im_start|>";
 constexpr char end_token[] = "<|im_end|>";
+constexpr char text_token[] = "<|begin_of_text|>";
+constexpr char start_header_token[] = "<|start_header_id|>";
+constexpr char end_header_token[] = "<|end_header_id|>";
+constexpr char end_turn_token[] = "<|eot_id|>";
 constexpr char think_token[] = "<think>";
 constexpr char end_think_token[] = "</think>";
 
@@ -45,6 +55,23 @@ std::string_view strip_left(std::string_view text) {
 std::string_view strip_right(std::string_view text) {
   while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
   return text;
+}
+
+// Without the spaces at both ends, as Python's strip() and Jinja's `trim` see them.
+std::string_view trim(std::string_view text) {
+  const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
+  const auto is_space = [](UChar32 c) { return c >= 0 && u_isspace(c); };
+  int32_t begin = 0, end = static_cast<int32_t>(text.size());
+  UChar32 c;
+  for (int32_t i = begin; i < end; begin = i) {
+    U8_NEXT(bytes, i, end, c);
+    if (!is_space(c)) break;
+  }
+  for (int32_t i = end; i > begin; end = i) {
+    U8_PREV(bytes, begin, i, c);
+    if (!is_space(c)) break;
+  }
+  return text.substr(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
 }
 
 // An assistant's message as Qwen3 takes it apart: what was thought, what was answered.
@@ -93,7 +120,23 @@ void add_assistant(const std::vector<Message>& messages, size_t index, size_t qu
   pieces.token(end_think_token).text("\n\n").text(strip_left(turn.answer));
 }
 
+std::vector<Piece> llama3_pieces(const std::vector<Message>& messages, const TemplateOptions& options) {
+  Pieces pieces;
+  const auto header = [&](std::string_view role) {
+    pieces.token(start_header_token).text(role).token(end_header_token).text("\n\n");
+  };
+  for (size_t i = 0; i < messages.size(); ++i) {
+    check_role(messages[i], i);
+    if (i == 0) pieces.token(text_token);
+    header(messages[i].role);
+    pieces.text(trim(messages[i].content)).token(end_turn_token);
+  }
+  if (options.generation_prompt) header("assistant");
+  return pieces.all;
+}
+
 std::vector<Piece> make_pieces(int kind, const std::vector<Message>& messages, const TemplateOptions& options) {
+  if (kind == llama3) return llama3_pieces(messages, options);
   Pieces pieces;
   const size_t question = last_question(messages);
   for (size_t i = 0; i < messages.size(); ++i) {
@@ -114,25 +157,51 @@ std::vector<Piece> make_pieces(int kind, const std::vector<Message>& messages, c
   return pieces.all;
 }
 
+// A token of the template that the tokenizer lacks ("<think>" in Llama 3) is text, and one text with what touches it.
 std::vector<int32_t> encode_pieces(const Tokenizer& tokenizer, const std::vector<Piece>& pieces) {
   std::vector<int32_t> ids;
+  std::string text;
+  const auto append = [&ids](const std::vector<int32_t>& more) { ids.insert(ids.end(), more.begin(), more.end()); };
   for (const Piece& piece : pieces) {
-    const auto more = piece.is_token ? tokenizer.encode(piece.text) : tokenizer.encode_plain(piece.text);
-    ids.insert(ids.end(), more.begin(), more.end());
+    if (!piece.is_token || !tokenizer.find(piece.text)) {
+      text += piece.text;
+      continue;
+    }
+    append(tokenizer.encode_plain(std::exchange(text, {})));
+    append(tokenizer.encode(piece.text));
   }
+  append(tokenizer.encode_plain(text));
   return ids;
+}
+
+std::string quoted_list(const std::vector<std::string>& names) {
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "\"" : ", \"") + name + "\"";
+  return list;
+}
+
+// The token of a template that a tokenizer lacks, nothing where it has all.
+std::optional<std::string> missing_token(int kind, const Tokenizer& tokenizer) {
+  const std::vector<const char*> needed =
+      kind == llama3 ? std::vector{text_token, start_header_token, end_header_token, end_turn_token}
+                     : std::vector{start_token, end_token};
+  for (const char* token : needed) {
+    if (!tokenizer.find(token)) return token;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
 
 ChatTemplate ChatTemplate::by_name(const std::string& name) {
-  ChatTemplate found;
-  for (int kind = 0; kind < 3; ++kind) {
-    found.kind_ = kind;
-    if (name == kind_names[kind]) return found;
+  const auto* const kind = std::find(std::begin(kind_names), std::end(kind_names), name);
+  if (kind == std::end(kind_names)) {
+    fail("chat template \"", name, "\" is not known", did_you_mean(name, names()), " (known: ", quoted_list(names()),
+         ")");
   }
-  fail("chat template \"", name, "\" is not known", did_you_mean(name, names()),
-       " (known: chatml, qwen3, qwen3_thinking)");
+  ChatTemplate found;
+  found.kind_ = static_cast<int>(kind - std::begin(kind_names));
+  return found;
 }
 
 std::vector<std::string> ChatTemplate::names() { return {std::begin(kind_names), std::end(kind_names)}; }
@@ -151,13 +220,26 @@ std::vector<int32_t> ChatTemplate::encode(const Tokenizer& tokenizer, const std:
 std::vector<int32_t> ChatTemplate::encode_response(const Tokenizer& tokenizer, std::string_view answer) const {
   Pieces pieces;
   if (kind_ != qwen3_thinking) pieces.token(think_token).text("\n");
-  pieces.text("\n").token(end_think_token).text("\n\n").text(answer).token(end_token);
+  pieces.text("\n").token(end_think_token).text("\n\n").text(answer).token(end_of_turn().c_str());
   return encode_pieces(tokenizer, pieces.all);
 }
 
 const std::string& ChatTemplate::end_of_turn() const {
-  static const std::string end = end_token;
-  return end;
+  static const std::string im_end = end_token, eot = end_turn_token;
+  return kind_ == llama3 ? eot : im_end;
+}
+
+std::string ChatTemplate::why_not(const Tokenizer& tokenizer, const std::string& setting) const {
+  const auto missing = missing_token(kind_, tokenizer);
+  if (!missing) return "";
+  std::vector<std::string> others;
+  for (int kind = 0; kind < static_cast<int>(std::size(kind_names)); ++kind) {
+    if (!missing_token(kind, tokenizer)) others.emplace_back(kind_names[kind]);
+  }
+  const std::string problem =
+      "the tokenizer has no token " + *missing + ", which the chat template \"" + kind_names[kind_] + "\" needs; ";
+  if (others.empty()) return problem + "it has the tokens of no template that is known (" + quoted_list(names()) + ")";
+  return problem + "set " + setting + " to one whose tokens it has: " + quoted_list(others);
 }
 
 }  // namespace golong

@@ -1,6 +1,5 @@
 #include "core/text/pre_tokenizer.h"
 
-#include <unicode/normalizer2.h>
 #include <unicode/regex.h>
 #include <unicode/unistr.h>
 
@@ -9,6 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/text/fast_split.h"
+#include "core/text/json_part.h"
 
 namespace golong {
 namespace {
@@ -17,45 +17,6 @@ namespace json = boost::json;
 
 // The words of GPT-2, which ByteLevel cuts by itself where `use_regex` is set.
 constexpr char gpt2_pattern[] = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
-
-std::string type_of(const json::value& value, const char* part) {
-  const json::value* type = value.is_object() ? value.as_object().if_contains("type") : nullptr;
-  if (!type || !type->is_string()) fail(part, " is ", json::serialize(value), ", expected an object with a type");
-  return std::string(type->as_string());
-}
-
-bool flag(const json::value& value, const char* key, bool missing) {
-  const json::value* found = value.as_object().if_contains(key);
-  return found && found->is_bool() ? found->as_bool() : missing;
-}
-
-const json::array& list(const json::value& value, const char* part, const char* key) {
-  const json::value* found = value.as_object().if_contains(key);
-  if (!found || !found->is_array()) fail(part, " of type Sequence has no list ", key);
-  return found->as_array();
-}
-
-const icu::Normalizer2& normalizer(const std::string& form) {
-  UErrorCode status = U_ZERO_ERROR;
-  const icu::Normalizer2* found = form == "NFC"    ? icu::Normalizer2::getNFCInstance(status)
-                                  : form == "NFD"  ? icu::Normalizer2::getNFDInstance(status)
-                                  : form == "NFKC" ? icu::Normalizer2::getNFKCInstance(status)
-                                                   : icu::Normalizer2::getNFKDInstance(status);
-  if (U_FAILURE(status)) fail("ICU cannot normalise to ", form, ": ", u_errorName(status));
-  return *found;
-}
-
-void add_forms(const json::value& value, std::vector<std::string>& forms) {
-  if (value.is_null()) return;
-  const std::string type = type_of(value, "normalizer");
-  if (type == "Sequence") {
-    for (const json::value& step : list(value, "normalizer", "normalizers")) add_forms(step, forms);
-  } else if (type == "NFC" || type == "NFD" || type == "NFKC" || type == "NFKD") {
-    forms.push_back(type);
-  } else {
-    fail("normalizer ", type, " is not supported (supported: NFC, NFD, NFKC, NFKD, Sequence of these)");
-  }
-}
 
 // Bytes of UTF-8 that a part of valid UTF-16 takes.
 size_t utf8_size(const char16_t* text, int32_t begin, int32_t end) {
@@ -66,30 +27,7 @@ size_t utf8_size(const char16_t* text, int32_t begin, int32_t end) {
   return size;
 }
 
-bool is_ascii(std::string_view text) {
-  unsigned char all = 0;
-  for (char c : text) all |= static_cast<unsigned char>(c);
-  return all < 0x80;
-}
-
 }  // namespace
-
-Normalizer::Normalizer(const json::value& value) { add_forms(value, forms_); }
-
-std::string Normalizer::apply(std::string_view text) const {
-  std::string result(text);
-  if (forms_.empty() || is_ascii(text)) return result;
-  for (const std::string& form : forms_) {
-    std::string next;
-    icu::StringByteSink<std::string> sink(&next);
-    UErrorCode status = U_ZERO_ERROR;
-    normalizer(form).normalizeUTF8(0, icu::StringPiece(result.data(), static_cast<int32_t>(result.size())), sink,
-                                   nullptr, status);
-    if (U_FAILURE(status)) fail("ICU cannot normalise a text to ", form, ": ", u_errorName(status));
-    result = std::move(next);
-  }
-  return result;
-}
 
 // Each match and each stretch between two matches is a piece; or, for ByteLevel, a space is put in front.
 struct PreTokenizer::Step {
@@ -122,7 +60,7 @@ void PreTokenizer::add(const json::value& value) {
     return compiled;
   };
   if (type == "Sequence") {
-    for (const json::value& step : list(value, "pre_tokenizer", "pretokenizers")) add(step);
+    for (const json::value& step : steps_of(value, "pre_tokenizer", "pretokenizers")) add(step);
   } else if (type == "Split") {
     const json::object& split = value.as_object();
     const json::value* behavior = split.if_contains("behavior");
@@ -142,11 +80,11 @@ void PreTokenizer::add(const json::value& value) {
     steps_.push_back(std::move(step));
   } else if (type == "ByteLevel") {
     has_byte_level_ = true;
-    if (flag(value, "add_prefix_space", true)) {
+    if (switch_of(value, "pre_tokenizer ByteLevel", "add_prefix_space", true)) {
       steps_.push_back(std::make_unique<Step>());
       steps_.back()->prefix_space = true;
     }
-    if (flag(value, "use_regex", true)) {
+    if (switch_of(value, "pre_tokenizer ByteLevel", "use_regex", true)) {
       steps_.push_back(std::make_unique<Step>());
       steps_.back()->pattern = compile(gpt2_pattern, 0);
     }
@@ -173,6 +111,7 @@ void PreTokenizer::apply(size_t index, std::string_view text,
       icu::UnicodeString::fromUTF8(icu::StringPiece(text.data(), static_cast<int32_t>(text.size())));
   UErrorCode status = U_ZERO_ERROR;
   std::unique_ptr<icu::RegexMatcher> matcher(step.pattern->matcher(wide, status));
+  if (U_SUCCESS(status)) matcher->setStackLimit(0, status);  // else a word of some hundred kilobytes is an error
   int32_t done = 0;
   size_t byte = 0;
   const auto take = [&](int32_t end) {

@@ -1,5 +1,5 @@
-// What happens to a text before byte-pair encoding, as a tokenizer.json describes it: Unicode normalisation, then the
-// cut into words. Thread-safe after loading.
+// The cut of a text into words, within which byte-pair encoding works, as a tokenizer.json describes it. Thread-safe
+// after loading.
 #pragma once
 #include <boost/json/value.hpp>
 #include <functional>
@@ -9,16 +9,6 @@
 #include <vector>
 
 namespace golong {
-
-class Normalizer {
- public:
-  // The value of "normalizer". Throws Error naming a type that is not supported.
-  explicit Normalizer(const boost::json::value& json);
-  std::string apply(std::string_view text) const;  // valid UTF-8
-
- private:
-  std::vector<std::string> forms_;  // "NFC", ... in order
-};
 
 class PreTokenizer {
  public:

@@ -32,6 +32,10 @@ class Tokenizer {
   // Decodes any ids; an id that no token has is an Error. Bytes that are no UTF-8 become U+FFFD.
   virtual std::string decode(std::span<const int32_t> ids, bool skip_special) const = 0;
 
+  // What one token adds to a decoded text: bytes that may be part of a character. Empty for a special token that is to
+  // be skipped; an id that no token has is an Error.
+  virtual std::string_view bytes(int32_t id, bool skip_special) const = 0;
+
   virtual int32_t vocabulary_size() const = 0;                            // highest id + 1
   virtual std::optional<int32_t> find(std::string_view token) const = 0;  // id of a token by its content
   virtual const std::string& fingerprint() const = 0;  // hash of the files, for caches and checkpoints

@@ -58,4 +58,11 @@ std::string to_valid_utf8(std::string_view text) {
   return out;
 }
 
+size_t begun_character(std::string_view text) {
+  const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
+  auto whole = static_cast<int64_t>(text.size());
+  U8_TRUNCATE_IF_INCOMPLETE(bytes, 0, whole);
+  return text.size() - static_cast<size_t>(whole);
+}
+
 }  // namespace golong

@@ -69,7 +69,8 @@ class Output {
       : path_(path), part_(path + ".part"), lock_(part_ + ".lock", part_) {
     if (fs::is_directory(path_)) fail("--output ", path_, " is a folder; expected a file");
     const std::string named = part_ + ".toml";
-    if (fs::exists(part_) && fs::exists(named)) {
+    // An empty part is what a command leaves that was refused: nothing of it is lost.
+    if (fs::exists(part_) && fs::file_size(part_) > 0 && fs::exists(named)) {
       const std::vector<std::string> changes = differences(read_file(named), settings, named);
       if (!changes.empty()) fail(part_, " is part of other work; finish that, or remove it:", as_lines(changes));
       cut_to(together);
@@ -128,12 +129,9 @@ class Generator {
                  {options.repetition_penalty, options.temperature, options.top_k, options.top_p, options.min_p},
                  model_->shape().eos_token_ids};
     if (options.raw) return;
-    const std::optional<int32_t> end = tokenizer_->find(chat_.end_of_turn());
-    if (!end) {
-      fail(options.model, ": the tokenizer has no token ", chat_.end_of_turn(),
-           ", which ends a turn of --chat-template ", options.chat_template, "; choose another, or --raw");
-    }
-    sampling_.stop_ids.push_back(*end);
+    const std::string problem = chat_.why_not(*tokenizer_, "--chat-template");
+    if (!problem.empty()) fail(options.model, ": ", problem, ", or take --raw");
+    sampling_.stop_ids.push_back(tokenizer_->find(chat_.end_of_turn()).value());
   }
 
   // Throws Error for the first row that cannot be answered: before hours have gone into those before it.

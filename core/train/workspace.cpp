@@ -75,11 +75,8 @@ Workspace Workspace::open(const Config& config, std::shared_ptr<const plugin::Re
          w.model->shape().vocabulary, "; they do not belong together");
   }
   w.stop_ids = w.model->shape().eos_token_ids;
-  const std::string& end = w.prompts->chat_template().end_of_turn();
-  std::optional<int32_t> id = w.tokenizer->find(end);
-  if (!id)
-    fail(folder.string(), ": the tokenizer has no token ", end, ", which ends a turn of ", config.model.chat_template);
-  if (std::find(w.stop_ids.begin(), w.stop_ids.end(), *id) == w.stop_ids.end()) w.stop_ids.push_back(*id);
+  const int32_t end = w.tokenizer->find(w.prompts->chat_template().end_of_turn()).value();  // PromptMaker has it
+  if (std::find(w.stop_ids.begin(), w.stop_ids.end(), end) == w.stop_ids.end()) w.stop_ids.push_back(end);
   return w;
 }
 

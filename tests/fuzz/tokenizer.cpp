@@ -7,9 +7,13 @@
 
 #include <boost/json.hpp>
 #include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
 
 #include "core/base/error.h"
 #include "core/text/byte_alphabet.h"
+#include "core/text/text_stream.h"
 #include "core/text/utf8.h"
 #include "tests/fuzz/fuzz_input.h"
 
@@ -43,11 +47,30 @@ json::object base() {
           {"decoder", {{"type", "ByteLevel"}}}};
 }
 
-void use(const golong::Tokenizer& tokenizer, std::string_view text) {
-  for (const auto& ids : {tokenizer.encode(text), tokenizer.encode_plain(text)}) {
-    for (int32_t id : ids) require(id >= 0 && id < tokenizer.vocabulary_size(), "an id is in the vocabulary");
+std::string streamed(const std::shared_ptr<const golong::Tokenizer>& tokenizer, const std::vector<int32_t>& ids,
+                     bool skip) {
+  golong::TextStream stream(tokenizer, skip);
+  std::string text;
+  for (int32_t id : ids) {
+    const std::string piece = stream.push(id);
+    require(golong::is_valid_utf8(piece), "what is streamed is UTF-8");
+    text += piece;
+  }
+  return text + stream.finish();
+}
+
+// The ids of a text, and its bytes themselves as ids, which seldom make characters.
+void use(const std::shared_ptr<const golong::Tokenizer>& tokenizer, std::string_view text) {
+  std::vector<int32_t> any;
+  for (char c : text) {
+    if (const auto id = tokenizer->find(golong::spelling_of_byte(static_cast<unsigned char>(c)))) any.push_back(*id);
+  }
+  for (const auto& ids : {tokenizer->encode(text), tokenizer->encode_plain(text), any}) {
+    for (int32_t id : ids) require(id >= 0 && id < tokenizer->vocabulary_size(), "an id is in the vocabulary");
     for (bool skip : {false, true}) {
-      require(golong::is_valid_utf8(tokenizer.decode(ids, skip)), "what is decoded is UTF-8");
+      const std::string decoded = tokenizer->decode(ids, skip);
+      require(golong::is_valid_utf8(decoded), "what is decoded is UTF-8");
+      require(streamed(tokenizer, ids, skip) == decoded, "a stream is the text of all ids");
     }
   }
 }
@@ -74,7 +97,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     require(std::string_view(problem.what()).starts_with(path), "the error names the file");
     return 0;
   }
-  use(*tokenizer, changed ? text : std::string_view(file));
+  use(tokenizer, changed ? text : std::string_view(file));
   if (first.find_first_not_of("{} ") == first.npos) {  // the base as it is
     const std::string valid = golong::to_valid_utf8(text);
     require(tokenizer->decode(tokenizer->encode_plain(text), false) == valid, "what is encoded is decoded");

@@ -1,10 +1,12 @@
 """`golong generate`: the tokens that transformers takes, going on after a kill, output that `golong score` reads."""
 import json
+import shutil
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
+from tokenizers import Tokenizer
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "configs/demo"
@@ -107,3 +109,30 @@ def test_a_bad_row_is_named_before_anything_is_generated(generate, tmp_path):
     assert result.returncode == 1 and f"{source}:1: the prompt has " in result.stderr
     result = generate(source, tmp_path)
     assert result.returncode == 1 and "is a folder" in result.stderr
+
+
+def test_a_template_that_does_not_fit_the_tokenizer_names_the_one_that_does(golong, tmp_path):
+    model = tmp_path / "llama"
+    shutil.copytree(DEMO / "model", model)
+    text = (model / "tokenizer.json").read_text(encoding="utf-8")
+    for token, instead in (("<|endoftext|>", "<|begin_of_text|>"), ("<|im_start|>", "<|start_header_id|>"),
+                           ("<|im_end|>", "<|eot_id|>"), ("<think>", "<|end_header_id|>")):
+        text = text.replace(json.dumps(token), json.dumps(instead))
+    (model / "tokenizer.json").write_text(text, encoding="utf-8")
+    source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text(json.dumps({"prompt": "Say <|eot_id|>"}) + "\n")
+    command = ["generate", "--model", model, "--prompts", source, "--output", output, "--max-new-tokens", "1"]
+    result = golong(*command)
+    assert result.returncode == 1 and not output.exists()
+    assert 'set --chat-template to one whose tokens it has: "llama3", or take --raw' in result.stderr, result.stderr
+    result = golong(*command, "--chat-template", "llama3")  # what was refused left no work to go on with
+    assert result.returncode == 0, result.stderr
+    reference = Tokenizer.from_file(str(model / "tokenizer.json"))
+    contents = json.loads(text)
+    contents["added_tokens"] = []  # a special token within a message is text
+    message = Tokenizer.from_str(json.dumps(contents)).encode("\n\nSay <|eot_id|>").ids
+    head = reference.encode("<|begin_of_text|><|start_header_id|>user<|end_header_id|>").ids
+    tail = reference.encode("<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n").ids
+    assert rows(output)[0]["prompt_tokens"] == len(head) + len(message) + len(tail)
+    output.unlink()
+    assert golong(*command, "--raw").returncode == 0

@@ -1,6 +1,7 @@
 """`golong tokenize` beside the PyPI package tokenizers: the same rows, reading and writing files included."""
 import json
 import os
+import random
 import subprocess
 import tempfile
 from pathlib import Path
@@ -17,10 +18,19 @@ def documents():
     return ["\n\n".join(texts[i:i + 400]) for i in range(0, len(texts), 400)]
 
 
-def run(golong):
+def hard_texts():
+    """Megabytes that take long where something is quadratic."""
+    rng = random.Random(1)
+    parts = {"one letter": "a", "spaces": " ", "lines of one letter": "a\n", "digits": "7", "emoji": "\U0001f468\u200d",
+             "marks that change places": "\u0301\u0323"}
+    yield "one word", "".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=1_000_000))
+    for name, part in parts.items():
+        yield name, part * (1_000_000 // len(part.encode()))
+
+
+def compare(golong, what, texts):
     from tokenizers import Tokenizer
 
-    texts = documents()
     reference = Tokenizer.from_file(str(MODEL / "tokenizer.json"))
     with tempfile.TemporaryDirectory() as folder:
         source, target, theirs_at = (Path(folder) / name for name in ("texts.jsonl", "ids.jsonl", "theirs.jsonl"))
@@ -39,6 +49,12 @@ def run(golong):
         slow, fast = best_of(3, theirs), best_of(3, ours)
         same = [json.loads(a)["ids"] == json.loads(b)["ids"]
                 for a, b in zip(open(target), open(theirs_at), strict=True)]
-    assert all(same), f"{same.count(False)} rows differ"
+    assert all(same), f"{what}: {same.count(False)} rows differ"
     size = sum(len(text.encode()) for text in texts) / 1e6
-    show("tokenize", f"{size / fast:.1f} MB/s", "tokenizers", f"{size / slow:.1f} MB/s", slow / fast)
+    show(what, f"{size / fast:.1f} MB/s", "tokenizers", f"{size / slow:.1f} MB/s", slow / fast)
+
+
+def run(golong):
+    compare(golong, "tokenize", documents())
+    for name, text in hard_texts():
+        compare(golong, f"tokenize, 1 MB: {name}", [text])

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Makes what the tests of core/text compare with: a small tokenizer.json, token ids by the PyPI package `tokenizers`
-(0.23.3), and prompts rendered by `transformers` (5.23) from the templates that Qwen's models ship.
+(0.23.3), and prompts rendered by `transformers` (5.23) from the templates that the models ship.
 
-    tests/data/tokenizer/make_cases.py --text FILE... --qwen3 DIR --qwen3-thinking DIR
+    tests/data/tokenizer/make_cases.py [--text FILE...] [--qwen3 DIR] [--qwen3-thinking DIR] [--llama3 DIR]
 
---text: some hundred kilobytes of English and Chinese to learn merges from. The two folders hold tokenizer_config.json of
-Qwen3-4B and of Qwen3-4B-Thinking-2507. What this wrote is committed beside it, so the tests need none of these.
+--text: some hundred kilobytes of English and Chinese to learn merges from. The folders hold tokenizer_config.json of
+Qwen3-4B, of Qwen3-4B-Thinking-2507 and of Meta-Llama-3-8B-Instruct. What this wrote is committed beside it, so the tests
+need none of these; what is left out stays as it is.
 """
 import argparse
 import json
@@ -52,6 +53,15 @@ MESSAGES = [
     [("user", ""), ("assistant", ""), ("user", "")],
 ]
 
+# Llama 3's template takes the spaces around a message away: those of Python's strip().
+SPACED = [
+    [("system", "  s\n"), ("user", "\u3000\u00a0q \x1c\x1f\x85\u2028\u2029\u1680\t\v\f")],
+    [("user", "\u200b\ufeff\u180e stay \u2060\x00")],
+    [("user", " \n\n "), ("assistant", "\u3000"), ("user", "\x1fx")],
+]
+# All added tokens in the cases of llama3, with ids from 2043 on.
+LLAMA3_TOKENS = ["<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"]
+
 
 def random_texts(count):
     generator = random.Random(17)
@@ -81,12 +91,13 @@ def without_added(path):
 
 def chat_cases(name, folder):
     template = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))["chat_template"]
-    for messages in MESSAGES:
+    for messages in MESSAGES + (SPACED if name == "llama3" else []):
         conversation = [{"role": role, "content": content} for role, content in messages]
         for generation in (True, False):
             for thinking in (True, False) if name == "qwen3" else (True,):
                 rendered, _ = render_jinja_template([conversation], chat_template=template,
-                                                    add_generation_prompt=generation, enable_thinking=thinking)
+                                                    add_generation_prompt=generation, enable_thinking=thinking,
+                                                    bos_token="<|begin_of_text|>")
                 yield {"template": name, "messages": conversation, "generation_prompt": generation,
                        "thinking": thinking, "text": rendered[0]}
 
@@ -96,14 +107,8 @@ def write(name, cases):
     (HERE / name).write_text("[\n" + lines + "\n]\n", encoding="utf-8")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--text", nargs="+", type=pathlib.Path, required=True)
-    parser.add_argument("--qwen3", type=pathlib.Path, required=True)
-    parser.add_argument("--qwen3-thinking", type=pathlib.Path, required=True)
-    arguments = parser.parse_args()
-
-    subprocess.run([sys.executable, ROOT / "tools/train_tokenizer.py", "--input", *arguments.text,
+def make_tokenizer(texts):
+    subprocess.run([sys.executable, ROOT / "tools/train_tokenizer.py", "--input", *texts,
                     "--vocabulary", "2048", "--output", HERE], check=True)
     tokenizer = Tokenizer.from_file(str(HERE / "tokenizer.json"))
     plain = without_added(HERE / "tokenizer.json")
@@ -119,13 +124,32 @@ def main():
     write("decode_cases.json", [{"ids": ids, "decoded": tokenizer.decode(ids, skip_special_tokens=False)}
                                 for ids in sequences])
 
-    chats = [*chat_cases("qwen3", arguments.qwen3), *chat_cases("qwen3_thinking", arguments.qwen3_thinking)]
+
+def make_chats(folders):
+    chats = json.loads((HERE / "chat_cases.json").read_text(encoding="utf-8"))
+    for name, folder in folders.items():
+        if folder:
+            chats = [chat for chat in chats if chat["template"] != name] + list(chat_cases(name, folder))
     own = [chat["text"] for chat in chat_cases("qwen3_thinking", HERE)]
     if own != [chat["text"] for chat in chats if chat["template"] == "qwen3_thinking"]:
         sys.exit("the template that tools/train_tokenizer.py writes renders other text than Qwen's")
+    tokenizer, llama3 = Tokenizer.from_file(str(HERE / "tokenizer.json")), without_added(HERE / "tokenizer.json")
+    llama3.add_special_tokens(LLAMA3_TOKENS)
     for chat in chats:
-        chat["ids"] = tokenizer.encode(chat["text"], add_special_tokens=False).ids
+        used = llama3 if chat["template"] == "llama3" else tokenizer
+        chat["ids"] = used.encode(chat["text"], add_special_tokens=False).ids
     write("chat_cases.json", chats)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--text", nargs="+", type=pathlib.Path)
+    for name in ("--qwen3", "--qwen3-thinking", "--llama3"):
+        parser.add_argument(name, type=pathlib.Path)
+    arguments = parser.parse_args()
+    if arguments.text:
+        make_tokenizer(arguments.text)
+    make_chats({"qwen3": arguments.qwen3, "qwen3_thinking": arguments.qwen3_thinking, "llama3": arguments.llama3})
 
 
 if __name__ == "__main__":

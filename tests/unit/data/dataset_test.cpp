@@ -86,6 +86,9 @@ TEST_F(PromptMakerTest, RowsThatMakeNoPrompt) {
 TEST_F(PromptMakerTest, ConfigThatCannotWork) {
   config_.model.chat_template = "qwen4";
   EXPECT_THAT(error_of([&] { maker(); }), HasSubstr("chat template \"qwen4\" is not known"));
+  config_.model.chat_template = "llama3";
+  EXPECT_THAT(error_of([&] { maker(); }),
+              HasSubstr("set model.chat_template to one whose tokens it has: \"chatml\", \"qwen3\""));
 }
 
 TEST_F(PromptMakerTest, FingerprintFollowsWhatDecidesPrompts) {
