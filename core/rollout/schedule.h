@@ -5,11 +5,13 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <vector>
 
 #include "core/data/group.h"
 #include "core/rollout/kv_memory.h"
 #include "core/rollout/sampling.h"
+#include "core/rollout/stop_strings.h"
 
 namespace golong {
 
@@ -18,7 +20,8 @@ struct Sample {
   enum class State { waiting, running, done };
   State state = State::waiting;
   PageList own;
-  SeenTokens seen;  // by a repetition penalty, where there is one
+  SeenTokens seen;                   // by a repetition penalty, where there is one
+  std::optional<StopSearch> search;  // where there are stop strings
 };
 
 // A group on its way.

@@ -15,6 +15,7 @@
 #include "core/rollout/benchmark.h"
 #include "core/rollout/options.h"
 #include "core/train/api.h"
+#include "core/train/chat.h"
 #include "core/train/generate.h"
 #include "core/train/grpo.h"
 #include "core/train/logprobs.h"
@@ -70,7 +71,7 @@ std::string evaluate_model(const Config& config, std::shared_ptr<const plugin::R
   Scorer scorer(config, work.registry);
   Progress progress("evaluate", static_cast<int64_t>(rows_to_measure(*rows, config.eval).size()));
   Evaluation evaluation = evaluate(
-      engine, scorer, *rows, *work.tokenizer, work.stop_ids, config, 0, [stop] { return stop_asked(stop); },
+      engine, scorer, *rows, work.tokenizer, work.stop_ids, config, 0, [stop] { return stop_asked(stop); },
       [&](size_t done) { progress.update(static_cast<int64_t>(done)); });
   json::object after, errors, counts, parsed, not_scored;
   for (const auto& [task, score] : evaluation.tasks) {
@@ -130,7 +131,7 @@ std::string describe() {
 }
 
 constexpr EngineApi kApi{run_grpo,       run_sft,         evaluate_model, export_checkpoint, make_fresh_model,
-                         write_logprobs, write_responses, bench_rollout,  describe};
+                         write_logprobs, write_responses, chat,           bench_rollout,     describe};
 
 }  // namespace
 }  // namespace golong
