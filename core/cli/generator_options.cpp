@@ -35,7 +35,8 @@ CLI::Option* add_generator_options(CLI::App& command, GeneratorOptions& options)
       .add_option("--stop", options.sampling.stop,
                   "A text that ends a response, which then ends before it; can be repeated")
       ->type_name("TEXT")
-      ->allow_extra_args(false);
+      ->allow_extra_args(false)
+      ->check([](const std::string& text) { return text.empty() ? "expected a text that is not empty" : ""; });
   command.add_option("--seed", options.sampling.seed, "The same seed gives the same responses")->capture_default_str();
   command.add_option("--dtype", options.dtype, "Type to compute in")
       ->capture_default_str()

@@ -54,7 +54,7 @@ struct RolloutEngine::State {
     Stream stream;
     const RolloutHooks& hooks;
     Clock::time_point start;
-    Schedule schedule;
+    RolloutSchedule schedule;
   };
 
   void check(const Prompt& prompt, const Sampling& sampling) const;
@@ -189,7 +189,7 @@ void RolloutEngine::State::decode(Call& call) {
   std::vector<Pick> picks;
   for (ActiveGroup* active : call.schedule.make_room()) {
     for (size_t sample = 0; sample < active->samples.size(); ++sample) {
-      if (active->samples[sample].state != Sample::State::running) continue;
+      if (active->samples[sample].state != ActiveSample::State::running) continue;
       const std::span<const int32_t> tokens = active->group->responses[sample].token_ids;
       picks.push_back({active, sample, batch.rows()});
       batch.add_response(active->prompt, active->samples[sample].own, static_cast<int64_t>(tokens.size()) - 1,
@@ -260,18 +260,19 @@ void RolloutEngine::State::add_token(Call& call, ActiveGroup& active, size_t sam
 
 void RolloutEngine::State::run(std::vector<Group>& groups, const Sampling& sampling, uint64_t seed, Stream stream,
                                const RolloutHooks& hooks) {
-  Call call{sampling, seed,         stream,
-            hooks,    Clock::now(), Schedule(*memory, groups, options.max_running_responses, options.share_prefixes)};
+  Call call{sampling,     seed,
+            stream,       hooks,
+            Clock::now(), RolloutSchedule(*memory, groups, options.max_running_responses, options.share_prefixes)};
   if (!sampling.stop.strings.empty()) {
     for (ActiveGroup& active : call.schedule.groups()) {
-      for (Sample& sample : active.samples) sample.search.emplace(sampling.stop);
+      for (ActiveSample& sample : active.samples) sample.search.emplace(sampling.stop);
     }
   }
   if (sampling.rule.repetition_penalty != 1) {
     for (ActiveGroup& active : call.schedule.groups()) {
       SeenTokens seen;
       for (int32_t token : active.group->prompt.token_ids) seen.add(token);
-      for (Sample& sample : active.samples) sample.seen = seen;
+      for (ActiveSample& sample : active.samples) sample.seen = seen;
     }
   }
   while (!call.schedule.done()) {

@@ -1,5 +1,6 @@
 #include "core/train/chat.h"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "core/base/error.h"
@@ -18,6 +19,7 @@ class Conversation {
         terminal_(terminal),
         generator_(options, 1, /*uses_chat=*/true),
         document_(options.document.empty() ? "" : read_file(options.document)) {
+    for (const std::string& stop : options.sampling.stop) held_ = std::max(held_, stop.size() - 1);
     begin();
   }
 
@@ -57,29 +59,33 @@ class Conversation {
     messages_.push_back({"assistant", stream(std::move(prompt))});
   }
 
-  // Generates, and shows the text as it comes.
+  // Generates, and shows the text as it comes, but for what may be the beginning of a stop string.
   std::string stream(Prompt prompt) {
     TextStream stream(generator_.tokenizer(), /*skip_special=*/true);
     std::string text;
-    const auto show = [&](const std::string& piece) {
-      if (piece.empty()) return;
-      text += piece;
-      terminal_.write(piece);
+    size_t shown = 0;
+    const auto show = [&](size_t end) {
+      while (end > shown && end < text.size() && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+      if (end <= shown) return;
+      terminal_.write(text.substr(shown, end - shown));
+      shown = end;
     };
     RolloutHooks hooks;
     hooks.should_stop = [this] { return stop_asked(terminal_.stop); };
     hooks.on_token = [&](const Group& group, size_t sample) {
-      show(stream.push(group.responses[sample].token_ids.back()));
+      text += stream.push(group.responses[sample].token_ids.back());
+      show(text.size() - std::min(text.size(), held_));
     };
     std::vector<Prompt> prompts;
     prompts.push_back(std::move(prompt));
+    std::string summary = "stopped";
     try {
-      generator_.generate(std::move(prompts), hooks);
-      show(stream.finish());
-      terminal_.end(summary());
+      text = generator_.generate(std::move(prompts), hooks)[0].responses[0].text;
+      summary = this->summary();
     } catch (const Stopped&) {
-      terminal_.end("stopped");
     }
+    show(text.size());
+    terminal_.end(summary);
     return text;
   }
 
@@ -100,6 +106,7 @@ class Conversation {
   const std::string document_;
   std::vector<Message> messages_;
   uint64_t turn_ = 0;
+  size_t held_ = 0;  // bytes at the end of an answer that a stop string may begin in
 };
 
 }  // namespace

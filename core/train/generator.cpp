@@ -25,7 +25,7 @@ Generator::Generator(const GeneratorOptions& options, int64_t n, bool uses_chat)
                .stop = {s.stop, tokenizer_}};
   if (!uses_chat) return;
   const std::string problem = chat_.why_not(*tokenizer_, "--chat-template");
-  if (!problem.empty()) fail(options.model, ": ", problem);
+  if (!problem.empty()) fail(options.model, ": ", problem, "; `golong generate --raw` needs none");
   sampling_.stop_ids.push_back(tokenizer_->find(chat_.end_of_turn()).value());
 }
 
