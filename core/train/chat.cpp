@@ -18,7 +18,8 @@ class Conversation {
       : options_(options),
         terminal_(terminal),
         generator_(options, 1, /*uses_chat=*/true),
-        document_(options.document.empty() ? "" : read_file(options.document)) {
+        document_(options.document.empty() ? "" : read_file(options.document)),
+        stop_{options.sampling.stop, nullptr} {
     for (const std::string& stop : options.sampling.stop) held_ = std::max(held_, stop.size() - 1);
     begin();
   }
@@ -74,7 +75,8 @@ class Conversation {
     hooks.should_stop = [this] { return stop_asked(terminal_.stop); };
     hooks.on_token = [&](const Group& group, size_t sample) {
       text += stream.push(group.responses[sample].token_ids.back());
-      show(text.size() - std::min(text.size(), held_));
+      const size_t stop = stop_.find(std::string_view(text).substr(shown));
+      show(stop != std::string_view::npos ? shown + stop : text.size() - std::min(text.size(), held_));
     };
     std::vector<Prompt> prompts;
     prompts.push_back(std::move(prompt));
@@ -106,6 +108,7 @@ class Conversation {
   const std::string document_;
   std::vector<Message> messages_;
   uint64_t turn_ = 0;
+  const StopStrings stop_;
   size_t held_ = 0;  // bytes at the end of an answer that a stop string may begin in
 };
 
