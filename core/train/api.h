@@ -76,6 +76,17 @@ struct RolloutBenchOptions {
   int64_t prompt_tokens = 2048, n = 16, new_tokens = 128, groups = 1, repetitions = 3, threads = 0;
 };
 
+// `golong bench train`: see core/train/benchmark.h.
+struct TrainBenchOptions {
+  std::string model;
+  std::string dtype = "float32";
+  int64_t prompt_tokens = 2048, n = 16, response_tokens = 128, groups = 1, repetitions = 3, threads = 0;
+  int64_t micro_batch_tokens = 16384;
+  bool share_prefix = true;
+  std::string batch;           // file in place of random tokens
+  std::string dump_gradients;  // file
+};
+
 struct EngineApi {
   // GRPO. Returns the last step that was done.
   int64_t (*train)(const Config&, std::shared_ptr<const plugin::Registry>, const TrainOptions&);
@@ -95,6 +106,7 @@ struct EngineApi {
   int64_t (*generate)(const GenerateOptions&, StopFlag*);
   void (*chat)(const ChatOptions&, const ChatTerminal&);
   std::string (*bench_rollout)(const RolloutBenchOptions&);  // JSON
+  std::string (*bench_train)(const TrainBenchOptions&);      // JSON
   std::string (*describe)();  // LibTorch's version, devices, threads: for `golong doctor`
 };
 
