@@ -53,23 +53,33 @@ void forward_rows(at::Tensor logits, const at::Tensor& targets, double temperatu
   to.normalizer.copy_(lse);
 }
 
-// Logits become grad [count] times d logprob / d logits = (onehot - softmax) / temperature.
-void backward_rows(at::Tensor logits, const at::Tensor& targets, const at::Tensor& normalizer, const at::Tensor& grad,
+// What the backward pass knows of a chunk, [count] each: the forward's output, and the gradients to it.
+struct ChunkGradient {
+  at::Tensor logprobs, entropy;
+};
+
+// Logits become their gradient.
+void backward_rows(at::Tensor logits, const at::Tensor& targets, const ChunkOutput& output, const ChunkGradient& grad,
                    double temperature) {
   if (logits.device().is_cpu()) {
     float* rows = logits.mutable_data_ptr<float>();
-    const float *normalizers = normalizer.const_data_ptr<float>(), *grads = grad.const_data_ptr<float>();
+    const float *normalizer = output.normalizer.const_data_ptr<float>(),
+                *entropy = output.entropy.const_data_ptr<float>(), *to_logprob = grad.logprobs.const_data_ptr<float>(),
+                *to_entropy = grad.entropy.const_data_ptr<float>();
     const int64_t *target = targets.const_data_ptr<int64_t>(), vocabulary = logits.size(1);
     const float scale = static_cast<float>(1 / temperature);
     at::parallel_for(0, logits.size(0), rows_at_a_time(vocabulary), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        logprob_row_backward(rows + i * vocabulary, vocabulary, target[i], scale, normalizers[i], grads[i]);
+        logprob_row_backward(rows + i * vocabulary, vocabulary, target[i], scale, {0, entropy[i], normalizer[i]},
+                             to_logprob[i], to_entropy[i]);
       }
     });
     return;
   }
-  at::Tensor g = grad.div(temperature).unsqueeze(1);
-  logits.div_(temperature).sub_(normalizer.unsqueeze(1)).exp_().mul_(g.neg());
+  at::Tensor g = grad.logprobs.div(temperature).unsqueeze(1), e = grad.entropy.div(temperature).unsqueeze(1);
+  logits.div_(temperature).sub_(output.normalizer.unsqueeze(1));
+  at::Tensor probabilities = logits.exp();
+  logits.clamp_min_(-100).add_(output.entropy.unsqueeze(1)).mul_(e).add_(g).neg_().mul_(probabilities);
   logits.scatter_add_(1, targets.unsqueeze(1), g);
 }
 
@@ -86,16 +96,16 @@ struct LogprobFunction : torch::autograd::Function<LogprobFunction> {
                          normalizer.narrow(0, start, count)};
       forward_rows(chunk_logits(hidden, head, start, count), targets.narrow(0, start, count), temperature, output);
     }
-    ctx->save_for_backward({hidden, head, targets, normalizer});
+    ctx->save_for_backward({hidden, head, targets, normalizer, entropy});
     ctx->saved_data["temperature"] = temperature;
     ctx->saved_data["chunk"] = chunk;
-    ctx->mark_non_differentiable({entropy});
     return {logprobs, entropy};
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
     variable_list saved = ctx->get_saved_variables();
-    const at::Tensor &hidden = saved[0], &head = saved[1], &targets = saved[2], &normalizer = saved[3];
+    const at::Tensor &hidden = saved[0], &head = saved[1], &targets = saved[2], &normalizer = saved[3],
+                     &entropy = saved[4];
     double temperature = ctx->saved_data["temperature"].toDouble();
     int64_t chunk = ctx->saved_data["chunk"].toInt();
     const bool to_hidden = ctx->needs_input_grad(0), to_head = ctx->needs_input_grad(1);
@@ -103,12 +113,14 @@ struct LogprobFunction : torch::autograd::Function<LogprobFunction> {
     if (to_hidden) grad_hidden = at::empty_like(hidden);
     // Chunks add up in float32: a sum of many small numbers in bfloat16 would stop growing.
     if (to_head) grad_head = at::zeros(head.sizes(), head.options().dtype(at::kFloat));
-    at::Tensor grad = gradients[0].to(at::kFloat).contiguous();
+    at::Tensor to_logprobs = gradients[0].to(at::kFloat).contiguous(),
+               to_entropy = gradients[1].to(at::kFloat).contiguous();
     for (int64_t start = 0; start < hidden.size(0); start += chunk) {
       int64_t count = std::min(chunk, hidden.size(0) - start);
       at::Tensor d = chunk_logits(hidden, head, start, count);
-      backward_rows(d, targets.narrow(0, start, count), normalizer.narrow(0, start, count),
-                    grad.narrow(0, start, count), temperature);
+      backward_rows(d, targets.narrow(0, start, count),
+                    {at::Tensor(), entropy.narrow(0, start, count), normalizer.narrow(0, start, count)},
+                    {to_logprobs.narrow(0, start, count), to_entropy.narrow(0, start, count)}, temperature);
       d = d.to(head.scalar_type());
       if (to_hidden) grad_hidden.narrow(0, start, count).copy_(at::matmul(d, head));
       if (!to_head) continue;

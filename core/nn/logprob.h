@@ -9,7 +9,7 @@ namespace golong::nn {
 
 struct TokenLogprobs {
   at::Tensor logprobs;  // [T] float32, with gradient to hidden and head
-  at::Tensor entropy;   // [T] float32, of the same distribution, detached
+  at::Tensor entropy;   // [T] float32, of the same distribution, likewise
 };
 
 // hidden [T, C], head [V, C], targets [T] int64, each in [0, V). The logits are hidden head^T / temperature, natural

@@ -174,16 +174,19 @@ GOLONG_INLINE RowLogprob logprob_row(const float* logits, int64_t count, int64_t
           static_cast<float>(shifted - weighted / sum), static_cast<float>(shifted + shift)};
 }
 
+// With p = softmax and H its entropy: d log p_target / d x_i = onehot_i - p_i, d H / d x_i = -p_i (log p_i + H).
 template <int Lanes>
-GOLONG_INLINE void logprob_row_backward(float* logits, int64_t count, int64_t target, float scale, float normalizer,
-                                        float grad) {
+GOLONG_INLINE void logprob_row_backward(float* logits, int64_t count, int64_t target, float scale,
+                                        const RowLogprob& row, float grad, float grad_entropy) {
   each_vector<Lanes>(
       count, [&](int64_t i, int64_t valid) __attribute__((always_inline)) {
-        Floats<Lanes> x;
+        Floats<Lanes> x, p;
         load_up_to<Lanes>(logits + i, valid, kMinusInfinity, x);
-        x = x * scale - normalizer;
-        exp_in_place<Lanes>(x);
-        store_up_to<Lanes>(x * (-grad * scale), valid, logits + i);
+        x = x * scale - row.normalizer;
+        p = x;
+        exp_in_place<Lanes>(p);
+        x = x < -100.0f ? Floats<Lanes>{} - 100.0f : x;  // p is 0 there, and 0 times infinity is not
+        store_up_to<Lanes>(p * ((-grad - grad_entropy * (x + row.entropy)) * scale), valid, logits + i);
       });
   logits[target] += grad * scale;
 }
@@ -217,8 +220,9 @@ GOLONG_VERSIONS(RowLogprob, logprob_row, (const float* logits, int64_t count, in
                 (logits, count, target, scale))
 
 GOLONG_VERSIONS(void, logprob_row_backward,
-                (float* logits, int64_t count, int64_t target, float scale, float normalizer, float grad),
-                (logits, count, target, scale, normalizer, grad))
+                (float* logits, int64_t count, int64_t target, float scale, const RowLogprob& row, float grad,
+                 float grad_entropy),
+                (logits, count, target, scale, row, grad, grad_entropy))
 
 std::vector<RowKernels> row_kernel_versions() {
   const auto rms_norm = GOLONG_RUNNABLE_VERSIONS(rms_norm_rows);

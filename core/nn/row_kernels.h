@@ -31,8 +31,10 @@ struct RowLogprob {
 };
 RowLogprob logprob_row(const float* logits, int64_t count, int64_t target, float scale);
 
-// Replaces logits by grad times the gradient of the target's log-probability to them: (onehot - softmax) * scale.
-void logprob_row_backward(float* logits, int64_t count, int64_t target, float scale, float normalizer, float grad);
+// Replaces logits by their gradient: grad times the one of the target's log-probability, grad_entropy times the one of
+// the entropy. `row` is what logprob_row made of them.
+void logprob_row_backward(float* logits, int64_t count, int64_t target, float scale, const RowLogprob& row, float grad,
+                          float grad_entropy);
 
 // All of them for each instruction set that this machine has, the one that is used first; for tests.
 struct RowKernels {

@@ -35,12 +35,24 @@ TEST_P(Logprob, EqualsLogSoftmaxWithItsGradients) {
   at::Tensor h1 = hidden.to(at::kFloat).requires_grad_(true), w1 = head.to(at::kFloat).requires_grad_(true);
   TokenLogprobs result = token_logprobs(h1, w1, targets, c.temperature, c.chunk);
   EXPECT_EQ(result.logprobs.scalar_type(), at::kFloat);
-  EXPECT_FALSE(result.entropy.requires_grad());
   EXPECT_LT(difference(result.logprobs, expected), 1e-5);
   EXPECT_LT(difference(result.entropy, entropy), 1e-5);
   result.logprobs.backward(grad.to(at::kFloat));
   EXPECT_LT(difference(h1.grad(), h.grad()), 1e-5);
   EXPECT_LT(difference(w1.grad(), w.grad()), 1e-5);
+
+  // The entropy's gradient, alone and together with the other.
+  for (double share : {0.0, 0.7}) {
+    at::Tensor x = hidden.clone().requires_grad_(true), y = head.clone().requires_grad_(true);
+    at::Tensor each = at::log_softmax(at::matmul(x, y.t()) / c.temperature, 1);
+    at::Tensor chosen = each.gather(1, targets.unsqueeze(1)).squeeze(1);
+    ((-(each.exp() * each).sum(1) + share * chosen) * grad).sum().backward();
+    at::Tensor x1 = hidden.to(at::kFloat).requires_grad_(true), y1 = head.to(at::kFloat).requires_grad_(true);
+    TokenLogprobs both = token_logprobs(x1, y1, targets, c.temperature, c.chunk);
+    ((both.entropy + share * both.logprobs) * grad.to(at::kFloat)).sum().backward();
+    EXPECT_LT(difference(x1.grad(), x.grad()), 1e-5) << share;
+    EXPECT_LT(difference(y1.grad(), y.grad()), 1e-5) << share;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Logprob,
@@ -75,6 +87,12 @@ TEST(LogprobOptions, HugeLogitsStayFinite) {
   EXPECT_FLOAT_EQ(result.logprobs[0].item<float>(), 0);
   EXPECT_FLOAT_EQ(result.logprobs[1].item<float>(), -2e4f);
   EXPECT_FLOAT_EQ(result.entropy[0].item<float>(), 0);
+}
+
+TEST(LogprobOptions, TheEntropysGradientStaysFiniteWhereATokenIsImpossible) {
+  at::Tensor hidden = at::full({1, 1}, 1e4f).requires_grad_(true), head = at::tensor({1.0f, -1.0f, 0.0f}).unsqueeze(1);
+  token_logprobs(hidden, head, at::tensor({0}, at::kLong)).entropy.sum().backward();
+  EXPECT_EQ(hidden.grad().item<float>(), 0);
 }
 
 TEST(LogprobOptions, Bfloat16HeadAccumulatesInFloat) {
