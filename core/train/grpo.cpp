@@ -4,8 +4,6 @@
 #include <ATen/Version.h>
 
 #include <algorithm>
-#include <chrono>
-#include <cmath>
 #include <filesystem>
 #include <sstream>
 #include <utility>
@@ -16,7 +14,6 @@
 #include "core/base/version.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/config/difference.h"
-#include "core/data/sampler.h"
 #include "core/eval/evaluate.h"
 #include "core/plugin/normalizer.h"
 #include "core/report/log.h"
@@ -26,11 +23,13 @@
 #include "core/score/scorer.h"
 #include "core/train/batch.h"
 #include "core/train/batch_file.h"
+#include "core/train/collector.h"
 #include "core/train/learner.h"
 #include "core/train/overlong.h"
 #include "core/train/reference.h"
 #include "core/train/run_files.h"
 #include "core/train/surplus.h"
+#include "core/train/timer.h"
 #include "core/train/workspace.h"
 
 namespace golong {
@@ -38,34 +37,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class Timer {
- public:
-  // Seconds since the last call.
-  double lap() {
-    auto now = std::chrono::steady_clock::now();
-    double seconds = std::chrono::duration<double>(now - last_).count();
-    last_ = now;
-    return seconds;
-  }
-
- private:
-  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
-};
-
-// All groups that a step generated, kept or not, and what it took.
-struct Generated {
-  std::vector<Group> groups;
-  double generate_seconds = 0, score_seconds = 0, tokens = 0;
-};
-
 class GrpoRun {
  public:
   GrpoRun(const Config& config, std::shared_ptr<const plugin::Registry> registry, const TrainOptions& options);
   int64_t run();
 
  private:
-  std::vector<Group> collect(int64_t step, Metrics& metrics);
-  std::vector<Group> generate(int64_t step, Generated& generated);
   Metrics learn(int64_t step, const std::vector<Group>& groups, const std::vector<std::vector<double>>& advantages);
   Metrics step(int64_t step);
   std::optional<Metrics> whole_step(int64_t step);
@@ -79,13 +56,12 @@ class GrpoRun {
   const TrainOptions options_;
   Workspace work_;
   std::shared_ptr<const Dataset> rows_, eval_rows_;
-  Sampler sampler_;
   RolloutEngine rollout_;
   Scorer scorer_;
+  Collector collector_;
   plugin::Normalizer normalizer_;
   const Reference reference_;
   Learner learner_;
-  std::vector<Group> surplus_;  // groups that wait for the next step (train.keep_surplus), oldest first
   CheckpointStore checkpoints_;
   int64_t first_step_ = 0;         // steps that were done before
   int64_t saved_ = 0;              // the newest checkpoint's step
@@ -116,12 +92,6 @@ struct LogFile {
   LogFile& operator=(const LogFile&) = delete;
 };
 
-// Prompts drawn at a time.
-int64_t draw_size(const TrainConfig& train) {
-  if (!train.filter_groups) return train.prompts_per_step;
-  return train.generation_prompts > 0 ? train.generation_prompts : 4 * train.prompts_per_step;
-}
-
 int64_t total_steps(const Config& config, size_t rows) {
   if (config.train.steps > 0) return config.train.steps;
   return std::max<int64_t>(1, config.train.epochs * static_cast<int64_t>(rows) / draw_size(config.train));
@@ -138,9 +108,9 @@ GrpoRun::GrpoRun(const Config& config, std::shared_ptr<const plugin::Registry> r
       work_(Workspace::open(config, std::move(registry))),
       rows_(work_.dataset(config, config.data.train)),
       eval_rows_(config.data.eval.empty() ? nullptr : work_.dataset(config, config.data.eval)),
-      sampler_(rows_, static_cast<uint64_t>(config.train.seed), config.data.shuffle, config.data.task_weights),
       rollout_(*work_.model, engine_options(config.rollout)),
       scorer_(config, work_.registry),
+      collector_(config_, work_, rows_, rollout_, scorer_),
       normalizer_(work_.registry->find(plugin::Kind::normalizer, config.train.normalizer), settings_of(config)),
       reference_(open_reference(config, *work_.model)),
       learner_(*work_.model, config.train, config.rollout.max_response_tokens, config.rollout.temperature,
@@ -152,78 +122,6 @@ GrpoRun::GrpoRun(const Config& config, std::shared_ptr<const plugin::Registry> r
          " (train.steps or train.epochs)");
   }
   write_file_atomic(fs::path(config.run.directory) / "config.toml", config.to_toml());
-}
-
-// Draws prompts once: responses to them, and their rewards.
-std::vector<Group> GrpoRun::generate(int64_t step, Generated& generated) {
-  const TrainConfig& train = config_.train;
-  Timer timer;
-  progress_->phase("generate");
-  std::vector<Group> groups = rollout_.generate(
-      sampler_.next(static_cast<size_t>(draw_size(train))), train_sampling(config_, work_.stop_ids),
-      static_cast<uint64_t>(train.seed), Stream::train, step - 1, {.should_stop = [this] { return stopping(); }});
-  decode(groups, *work_.tokenizer);
-  generated.tokens += static_cast<double>(rollout_.stats().prompt_tokens + rollout_.stats().response_tokens);
-  generated.generate_seconds += timer.lap();
-  progress_->phase("score");
-  scorer_.score(groups);
-  penalise_overlong(groups, train.overlong, config_.rollout.max_response_tokens);
-  generated.score_seconds += timer.lap();
-  return groups;
-}
-
-Metrics metrics_of(const Generated& generated, const Config& config) {
-  Metrics metrics{{"time/generate", generated.generate_seconds}, {"time/score", generated.score_seconds}};
-  if (generated.groups.empty()) return metrics;  // the surplus of earlier steps was enough
-  ReportColumns columns = report_columns(generated.groups, config.rewards);
-  metrics.merge(generation_metrics(columns.groups, columns.responses));
-  double differing = 0, penalty = 0;
-  for (const Group& group : generated.groups) differing += rewards_differ(group, config.rewards);
-  for (const ResponseColumn& response : columns.responses) penalty += response.penalty;
-  metrics["filter/dropped_share"] = 1 - differing / static_cast<double>(generated.groups.size());
-  if (config.train.overlong.buffer_tokens > 0) {
-    metrics["rollout/overlong_penalty"] = penalty / static_cast<double>(columns.responses.size());
-  }
-  const double seconds = generated.generate_seconds;
-  metrics["rollout/tokens_per_second"] = seconds > 0 ? generated.tokens / seconds : 0;
-  return metrics;
-}
-
-// Prompts, responses, rewards, until the batch is full of groups whose rewards differ (paper E.2). Surplus is dropped,
-// or waits for the next step, which takes it first.
-std::vector<Group> GrpoRun::collect(int64_t step, Metrics& metrics) {
-  const TrainConfig& train = config_.train;
-  const size_t wanted = static_cast<size_t>(train.prompts_per_step);
-  std::vector<Group> kept = take_first(surplus_, wanted);
-  Generated generated;
-  for (int64_t round = 0; kept.size() < wanted; ++round) {
-    if (round == train.max_generation_batches) {
-      check_scored(step, generated.groups, config_.rewards);
-      fail("step ", step, ": after ", round, " generation batches only ", kept.size(), " of ", wanted,
-           " groups have rewards that differ; ", range_of_rewards(generated.groups, config_.rewards),
-           ". Raise train.max_generation_batches or rollout.n, lower "
-           "train.prompts_per_step, or take easier or harder rows; train.filter_groups = false trains on all groups");
-    }
-    for (Group& group : generate(step, generated)) {
-      if (!train.filter_groups || rewards_differ(group, config_.rewards)) {
-        if (kept.size() < wanted) {
-          kept.push_back(group);
-        } else if (train.keep_surplus) {
-          surplus_.push_back(group);
-        }
-      }
-      generated.groups.push_back(std::move(group));
-    }
-    if (kept.size() < wanted && round % 4 == 3) {
-      log::info("step ", step, ": after ", round + 1, " draws ", kept.size(), " of ", wanted,
-                " groups whose rewards differ (train.filter_groups)");
-    }
-    // Fewer may be rows that have no score.
-    if (generated.groups.size() >= wanted) check_scored(step, generated.groups, config_.rewards);
-  }
-  add(metrics, metrics_of(generated, config_));
-  if (train.keep_surplus) add(metrics, surplus_metrics(kept, surplus_, step - 1));
-  return kept;
 }
 
 // The update. Responses that the length limit ended are left out where train.overlong.filter is on.
@@ -255,7 +153,8 @@ Metrics GrpoRun::learn(int64_t step, const std::vector<Group>& groups,
 Metrics GrpoRun::step(int64_t step) {
   Metrics metrics;
   Timer whole, timer;
-  std::vector<Group> groups = collect(step, metrics);
+  std::vector<Group> groups = collector_.collect(
+      step, *progress_, [this] { return stopping(); }, metrics);
   timer.lap();
   progress_->phase("update");
   std::vector<std::vector<double>> advantages = compute_advantages(normalizer_, groups, config_.rewards, metrics);
@@ -288,7 +187,8 @@ void GrpoRun::save(int64_t step) {
   snapshot.step = step;
   for (const auto& [name, tensor] : work_.model->parameters()) snapshot.weights.emplace_back(name, tensor.detach());
   snapshot.optimizer = learner_.optimizer().state();
-  snapshot.texts = {{"sampler.json", sampler_.save()},
+  const Collector::State state = collector_.state();
+  snapshot.texts = {{"sampler.json", state.draws},
                     {"normalizer.state", normalizer_.save()},
                     {"normalizer.id", config_.train.normalizer},
                     {"optimizer_steps", std::to_string(learner_.optimizer().steps())},
@@ -296,7 +196,7 @@ void GrpoRun::save(int64_t step) {
                     {"versions.txt", versions(*work_.registry)},
                     {"config.json", work_.model->shape().json}};
   if (reference_.model) snapshot.texts["reference.fingerprint"] = reference_.fingerprint;
-  if (config_.train.keep_surplus) snapshot.texts["surplus.groups"] = encode_groups(surplus_);
+  if (config_.train.keep_surplus) snapshot.texts["surplus.groups"] = encode_groups(state.surplus);
   checkpoints_.save(snapshot);
   saved_ = step;
   save_seconds_ = timer.lap();
@@ -320,13 +220,14 @@ int64_t GrpoRun::restore() {
   if (snapshot->texts.contains("reference.fingerprint")) {
     check_reference(config_, reference_, text("reference.fingerprint"));
   }
+  std::vector<Group> surplus;
   if (config_.train.keep_surplus && snapshot->texts.contains("surplus.groups")) {
-    surplus_ = decode_groups(text("surplus.groups"));
+    surplus = decode_groups(text("surplus.groups"));
   }
   const std::vector<std::string> changes =
       differences(text("run.toml"), config_.to_toml(), "the checkpoint's run.toml");
   try {
-    sampler_.load(text("sampler.json"));
+    collector_.restore({text("sampler.json"), std::move(surplus)});
   } catch (const Error& error) {
     fail(error.what(), changes.empty() ? "" : "\nWhat is another than in the run's checkpoint:", as_lines(changes));
   }
@@ -367,12 +268,11 @@ std::optional<Evaluation> GrpoRun::measure(int64_t step) {
 // normalizer are taken back then, so that a resumed run does the step again from its beginning; likewise when it fails
 // before its update, and the steps before it are saved.
 std::optional<Metrics> GrpoRun::whole_step(int64_t step) {
-  const std::string draws = sampler_.save(), state = normalizer_.save();
-  const std::vector<Group> surplus = surplus_;
+  const Collector::State draws = collector_.state();
+  const std::string normalizer = normalizer_.save();
   const auto undo = [&] {
-    sampler_.load(draws);
-    normalizer_.load(state);
-    surplus_ = surplus;
+    collector_.restore(draws);
+    normalizer_.load(normalizer);
   };
   const int64_t updates = learner_.optimizer().steps();
   try {
