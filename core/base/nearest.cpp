@@ -28,6 +28,7 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
   size_t best_distance = std::max<size_t>(2, word.size() / 3) + 1;
   for (const std::string& candidate : candidates) {
     size_t distance = edit_distance(word, candidate);
+    if (distance == std::max(word.size(), candidate.size())) continue;  // not one letter in common
     if (distance < best_distance) {
       best = candidate;
       best_distance = distance;

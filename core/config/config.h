@@ -67,10 +67,27 @@ struct RewardsConfig {
 };
 
 struct RolloutCorrectionConfig {  // paper A.7
-  std::string mode = "none";      // "none" | "clip": zero weights outside [lower, upper]
+  std::string mode = "none";      // "none" | "clip" | "mask" | "truncate", see train/loss.h
+  std::string level = "token";    // "token" | "sequence" | "geometric": what one weight is the ratio of
   double upper = 5.0;
   double lower = 0.5;
   double veto = 1e-4;  // 0: none
+};
+
+struct RatioClip {  // a probability ratio is clipped to [1 - low, 1 + high]
+  double clip_low = 0;
+  double clip_high = 0;
+};
+
+struct KlConfig {                  // the penalty for leaving the reference model
+  std::string estimator = "none";  // "none" | "k1" | "k2" | "k3"
+  double coefficient = 0.001;
+};
+
+struct OverlongConfig {
+  bool filter = false;        // responses that the length limit ended get no loss
+  int64_t buffer_tokens = 0;  // before the limit, over which the penalty rises; 0: no penalty
+  double penalty = 1.0;       // at the limit
 };
 
 struct TrainConfig {
@@ -84,6 +101,7 @@ struct TrainConfig {
   int64_t updates_per_batch = 1;       // passes over the batch (ppo_epochs)
   int64_t micro_batch_tokens = 16384;  // packed tokens of one forward and backward
   bool filter_groups = true;           // drop groups whose rewards do not differ, draw more
+  bool keep_surplus = false;           // groups beyond a full batch wait for the next step
   int64_t generation_prompts = 0;      // prompts drawn at a time; 0: four times prompts_per_step
   int64_t max_generation_batches = 32;
   double learning_rate = 2e-6;
@@ -95,10 +113,18 @@ struct TrainConfig {
   double beta2 = 0.999;
   double adam_epsilon = 1e-8;
   double clip_grad_norm = 1.0;
-  double clip_low = 0.2;
+  int64_t max_skipped_updates = 3;  // in a row that are not finite; then the run stops
+  std::string loss = "ppo";         // "ppo" | "gspo" | "cispo"
+  double clip_low = 0.2;            // of "ppo"; the others have tables of their own
   double clip_high = 0.28;
-  double dual_clip = 3.0;                   // 0: off
+  double dual_clip = 3.0;                   // of "ppo"; 0: off
   std::string reduction = "sequence_mean";  // "token_mean" | "sequence_mean" | "fixed_length"
+  double entropy_coefficient = 0;           // the loss is lowered by this times the entropy
+  std::string reference_model;              // Hugging Face folder; empty: model.path
+  RatioClip gspo{3e-4, 4e-4};
+  RatioClip cispo{1.0, 4.0};
+  KlConfig kl;
+  OverlongConfig overlong;
   RolloutCorrectionConfig rollout_correction;
 };
 

@@ -34,8 +34,22 @@ void validate_train(Mistakes& mistakes, const Config& config) {
   for (const std::string& stop : config.rollout.stop) {
     if (stop.empty()) wrong("rollout.stop", "expected texts that are not empty; an empty one ends every response");
   }
+  if (train.keep_surplus && !train.filter_groups) {
+    wrong("train.keep_surplus",
+          "without train.filter_groups a step draws exactly its prompts and leaves nothing over; "
+          "set train.filter_groups = true or train.keep_surplus = false");
+  }
+  if (!train.reference_model.empty() && train.kl.estimator == "none") {
+    wrong("train.reference_model",
+          "nothing would use it while train.kl.estimator is \"none\"; choose an estimator "
+          "(\"k3\", say) or leave the model out");
+  }
+  if (train.overlong.buffer_tokens > config.rollout.max_response_tokens) {
+    wrong("train.overlong.buffer_tokens", "expected at most rollout.max_response_tokens (",
+          config.rollout.max_response_tokens, "), found ", train.overlong.buffer_tokens);
+  }
   const RolloutCorrectionConfig& correction = train.rollout_correction;
-  if (correction.lower > correction.upper) {
+  if (correction.mode != "truncate" && correction.lower > correction.upper) {
     wrong("train.rollout_correction.lower", "expected at most train.rollout_correction.upper (",
           toml_number(correction.upper), "), found ", toml_number(correction.lower));
   }
@@ -116,6 +130,10 @@ void check_purpose(const Config& config, Purpose purpose) {
   }
   if (!std::filesystem::is_directory(config.model.path, error)) {
     fail(name_of(config, "model.path"), ": there is no folder ", config.model.path, relative_to_here());
+  }
+  const std::string& reference = config.train.reference_model;
+  if (purpose == Purpose::train && !reference.empty() && !std::filesystem::is_directory(reference, error)) {
+    fail(name_of(config, "train.reference_model"), ": there is no folder ", reference, relative_to_here());
   }
   if (purpose != Purpose::eval) need_files(config, "data.train", config.data.train);
   if (purpose == Purpose::eval || config.eval.every > 0) need_files(config, "data.eval", config.data.eval);

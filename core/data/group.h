@@ -53,6 +53,7 @@ struct Response {
   Outcome outcome = Outcome::unscorable;
   double reward = 0;   // finite; meaningful where outcome == scored
   std::string detail;  // for the log and the report
+  double penalty = 0;  // for its length, taken from the reward before the normalizer sees it
 };
 
 struct Group {

@@ -49,7 +49,7 @@ struct GroupNumbers {
 std::vector<GroupNumbers> group_numbers(size_t groups, const std::vector<ResponseColumn>& responses) {
   std::vector<GroupNumbers> numbers(groups);
   for (const ResponseColumn& response : responses) {
-    if (response.counted) numbers.at(response.group).rewards.push_back(response.reward);
+    if (response.counted) numbers.at(response.group).rewards.push_back(response.reward - response.penalty);
   }
   for (GroupNumbers& group : numbers) {
     const size_t n = group.rewards.size();
@@ -183,11 +183,14 @@ Metrics batch_metrics(const std::vector<GroupColumn>& groups, const std::vector<
   const std::vector<GroupNumbers> numbers = group_numbers(groups.size(), responses);
   add_shares(metrics, "task_metrics", groups, numbers, true, [](const GroupColumn& g) { return g.task; });
   add_shares(metrics, "reward_mode", groups, numbers, false, [](const GroupColumn& g) { return g.norm_key; });
-  std::vector<double> rewards;
+  std::vector<double> scores, rewards;
   for (const ResponseColumn& response : responses) {
-    if (response.counted && response.length > 0) rewards.push_back(response.reward);
+    if (!response.counted || response.length <= 0) continue;
+    scores.push_back(response.reward);
+    rewards.push_back(response.reward - response.penalty);
   }
-  if (!rewards.empty()) metrics["critic/score/std"] = metrics["critic/rewards/std"] = sample_std(rewards);
+  if (!scores.empty()) metrics["critic/score/std"] = sample_std(scores);
+  if (!rewards.empty()) metrics["critic/rewards/std"] = sample_std(rewards);
   add_length_differences(metrics, groups.size(), responses);
   if (!advantages.empty()) add_advantages(metrics, responses, advantages);
   return metrics;

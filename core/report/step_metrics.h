@@ -21,6 +21,7 @@ struct ResponseColumn {
   int64_t length = 0;      // tokens
   bool truncated = false;  // ended by the length limit
   int32_t outcome = 0;     // golong_outcome: 0 scored, 1 timeout, 2 error, 3 unscorable
+  double penalty = 0;      // taken from the reward for its length: what is trained on is reward - penalty
 };
 
 // What was generated in a step, before filtering: reward/mean, reward/task/<task>, rollout/response_length/{mean,max},
@@ -28,9 +29,9 @@ struct ResponseColumn {
 // (share).
 Metrics generation_metrics(const std::vector<GroupColumn>& groups, const std::vector<ResponseColumn>& responses);
 
-// What is trained on, paper E.4: task_metrics/<task>/..., reward_mode/<norm_key>/..., critic/{score,rewards}/std, and
-// with `advantages` ([responses], or empty) critic/{advantages,returns}/{mean,max,min,std} over tokens,
-// rollout/length_diff/{mean,max,min,std}.
+// What is trained on, paper E.4, penalties taken off: task_metrics/<task>/..., reward_mode/<norm_key>/...,
+// critic/{score,rewards}/std (score: without the penalty), and with `advantages` ([responses], or empty)
+// critic/{advantages,returns}/{mean,max,min,std} over tokens, rollout/length_diff/{mean,max,min,std}.
 Metrics batch_metrics(const std::vector<GroupColumn>& groups, const std::vector<ResponseColumn>& responses,
                       const std::vector<double>& advantages);
 

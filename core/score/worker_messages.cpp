@@ -1,59 +1,12 @@
 #include "core/score/worker_messages.h"
 
-#include <cstring>
-#include <type_traits>
 #include <utility>
 
+#include "core/base/bytes.h"
 #include "core/base/error.h"
 
 namespace golong {
 namespace {
-
-// Values one after another: numbers as their bytes, text with its size before it.
-class Encoder {
- public:
-  template <class Number>
-  Encoder& number(Number value) {
-    static_assert(std::is_arithmetic_v<Number>);
-    bytes_.append(reinterpret_cast<const char*>(&value), sizeof value);
-    return *this;
-  }
-  Encoder& text(std::string_view value) {
-    number<uint64_t>(value.size());
-    bytes_.append(value);
-    return *this;
-  }
-  std::string take() { return std::move(bytes_); }
-
- private:
-  std::string bytes_;
-};
-
-class Decoder {
- public:
-  explicit Decoder(std::string_view bytes) : rest_(bytes) {}
-
-  template <class Number>
-  Number number() {
-    Number value;
-    std::memcpy(&value, take(sizeof value).data(), sizeof value);
-    return value;
-  }
-  std::string text() { return std::string(take(number<uint64_t>())); }
-  bool boolean() { return number<uint8_t>() != 0; }
-  void end() const {
-    if (!rest_.empty()) fail("a message has ", rest_.size(), " bytes too many");
-  }
-
- private:
-  std::string_view take(uint64_t size) {
-    if (size > rest_.size()) fail("a message ends too early");
-    const std::string_view taken = rest_.substr(0, size);
-    rest_.remove_prefix(size);
-    return taken;
-  }
-  std::string_view rest_;
-};
 
 plugin::Scalar decode_scalar(Decoder& in) {
   switch (in.number<uint8_t>()) {

@@ -1,7 +1,9 @@
 #include "core/train/batch.h"
 
 #include <algorithm>
+#include <sstream>
 
+#include "core/base/error.h"
 #include "core/score/scorer.h"
 
 namespace golong {
@@ -16,6 +18,50 @@ bool rewards_differ(const Group& group, const RewardsConfig& config) {
   return first && group.responses.size() == 1;
 }
 
+double responses_of(const std::vector<Group>& groups) {
+  size_t count = 0;
+  for (const Group& group : groups) count += group.responses.size();
+  return static_cast<double>(count);
+}
+
+void check_scored(int64_t step, const std::vector<Group>& groups, const RewardsConfig& config) {
+  std::map<std::string, size_t> outcomes;
+  const Group* example = nullptr;
+  std::string detail;
+  for (const Group& group : groups) {
+    for (const Response& response : group.responses) {
+      if (counts(response, config)) return;
+      ++outcomes[name(response.outcome)];
+      if (example) continue;
+      example = &group;
+      detail = response.detail;
+    }
+  }
+  std::string counted;
+  for (const auto& [outcome, number] : outcomes) {
+    counted += (counted.empty() ? "" : ", ") + std::to_string(number) + " " + outcome;
+  }
+  fail("step ", step, ": none of the responses could be scored (", counted, "). The first, of row ",
+       example->prompt.uid, " by reward ", example->prompt.reward, ": ", detail,
+       ". rewards.timeout_reward and rewards.error_reward give such responses a reward");
+}
+
+std::string range_of_rewards(const std::vector<Group>& groups, const RewardsConfig& config) {
+  size_t count = 0;
+  double lowest = 0, highest = 0;
+  for (const Group& group : groups) {
+    for (const Response& response : group.responses) {
+      if (!counts(response, config)) continue;
+      lowest = count == 0 ? response.reward : std::min(lowest, response.reward);
+      highest = count == 0 ? response.reward : std::max(highest, response.reward);
+      ++count;
+    }
+  }
+  std::ostringstream text;
+  text << "the rewards of " << count << " responses are from " << lowest << " to " << highest;
+  return text.str();
+}
+
 ReportColumns report_columns(const std::vector<Group>& groups, const RewardsConfig& config) {
   ReportColumns columns;
   for (const Group& group : groups) {
@@ -25,7 +71,7 @@ ReportColumns report_columns(const std::vector<Group>& groups, const RewardsConf
       bool counted = counts(response, config);
       columns.responses.push_back({index, counted, counted ? response.reward : 0,
                                    static_cast<int64_t>(response.token_ids.size()), response.finish == Finish::length,
-                                   static_cast<int32_t>(response.outcome)});
+                                   static_cast<int32_t>(response.outcome), counted ? response.penalty : 0});
     }
   }
   return columns;
@@ -40,7 +86,7 @@ plugin::Columns normalizer_columns(const std::vector<Group>& groups, const Rewar
     if (task == columns.tasks.end()) columns.tasks.push_back(group.prompt.norm_key);
     for (const Response& response : group.responses) {
       bool counted = counts(response, config);
-      columns.rewards.push_back(counted ? response.reward : 0);
+      columns.rewards.push_back(counted ? response.reward - response.penalty : 0);
       columns.groups.push_back(index);
       columns.lengths.push_back(static_cast<uint32_t>(response.token_ids.size()));
       columns.finish_reasons.push_back(static_cast<int32_t>(response.finish));

@@ -4,8 +4,6 @@
 #include <ATen/Version.h>
 
 #include <algorithm>
-#include <chrono>
-#include <cmath>
 #include <filesystem>
 #include <sstream>
 #include <utility>
@@ -16,7 +14,6 @@
 #include "core/base/version.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/config/difference.h"
-#include "core/data/sampler.h"
 #include "core/eval/evaluate.h"
 #include "core/plugin/normalizer.h"
 #include "core/report/log.h"
@@ -25,8 +22,14 @@
 #include "core/rollout/options.h"
 #include "core/score/scorer.h"
 #include "core/train/batch.h"
+#include "core/train/batch_file.h"
+#include "core/train/collector.h"
 #include "core/train/learner.h"
+#include "core/train/overlong.h"
+#include "core/train/reference.h"
 #include "core/train/run_files.h"
+#include "core/train/surplus.h"
+#include "core/train/timer.h"
 #include "core/train/workspace.h"
 
 namespace golong {
@@ -34,27 +37,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class Timer {
- public:
-  // Seconds since the last call.
-  double lap() {
-    auto now = std::chrono::steady_clock::now();
-    double seconds = std::chrono::duration<double>(now - last_).count();
-    last_ = now;
-    return seconds;
-  }
-
- private:
-  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
-};
-
 class GrpoRun {
  public:
   GrpoRun(const Config& config, std::shared_ptr<const plugin::Registry> registry, const TrainOptions& options);
   int64_t run();
 
  private:
-  std::vector<Group> collect(int64_t step, Metrics& metrics);
+  Metrics learn(int64_t step, const std::vector<Group>& groups, const std::vector<std::vector<double>>& advantages);
   Metrics step(int64_t step);
   std::optional<Metrics> whole_step(int64_t step);
   void save(int64_t step);
@@ -67,15 +56,17 @@ class GrpoRun {
   const TrainOptions options_;
   Workspace work_;
   std::shared_ptr<const Dataset> rows_, eval_rows_;
-  Sampler sampler_;
   RolloutEngine rollout_;
   Scorer scorer_;
+  Collector collector_;
   plugin::Normalizer normalizer_;
+  const Reference reference_;
   Learner learner_;
   CheckpointStore checkpoints_;
-  int64_t first_step_ = 0;   // steps that were done before
-  int64_t saved_ = 0;        // the newest checkpoint's step
-  double save_seconds_ = 0;  // of the last checkpoint, reported with the next step
+  int64_t first_step_ = 0;         // steps that were done before
+  int64_t saved_ = 0;              // the newest checkpoint's step
+  double save_seconds_ = 0;        // of the last checkpoint, reported with the next step
+  double reward_ = 0, speed_ = 0;  // of the newest step that generated something, for the progress line
   bool callback_stopped_ = false;
   std::optional<RunFiles> files_;
   std::optional<Progress> progress_;
@@ -101,12 +92,6 @@ struct LogFile {
   LogFile& operator=(const LogFile&) = delete;
 };
 
-// Prompts drawn at a time.
-int64_t draw_size(const TrainConfig& train) {
-  if (!train.filter_groups) return train.prompts_per_step;
-  return train.generation_prompts > 0 ? train.generation_prompts : 4 * train.prompts_per_step;
-}
-
 int64_t total_steps(const Config& config, size_t rows) {
   if (config.train.steps > 0) return config.train.steps;
   return std::max<int64_t>(1, config.train.epochs * static_cast<int64_t>(rows) / draw_size(config.train));
@@ -123,11 +108,13 @@ GrpoRun::GrpoRun(const Config& config, std::shared_ptr<const plugin::Registry> r
       work_(Workspace::open(config, std::move(registry))),
       rows_(work_.dataset(config, config.data.train)),
       eval_rows_(config.data.eval.empty() ? nullptr : work_.dataset(config, config.data.eval)),
-      sampler_(rows_, static_cast<uint64_t>(config.train.seed), config.data.shuffle, config.data.task_weights),
       rollout_(*work_.model, engine_options(config.rollout)),
       scorer_(config, work_.registry),
+      collector_(config_, work_, rows_, rollout_, scorer_),
       normalizer_(work_.registry->find(plugin::Kind::normalizer, config.train.normalizer), settings_of(config)),
-      learner_(*work_.model, config.train, config.rollout.max_response_tokens, config.rollout.temperature),
+      reference_(open_reference(config, *work_.model)),
+      learner_(*work_.model, config.train, config.rollout.max_response_tokens, config.rollout.temperature,
+               reference_.model.get()),
       checkpoints_(checkpoint_folder(config), config.checkpoint.keep) {
   first_step_ = options.resume ? restore() : 0;
   if (const int64_t steps = total_steps(config, rows_->size()); steps < first_step_) {
@@ -137,103 +124,41 @@ GrpoRun::GrpoRun(const Config& config, std::shared_ptr<const plugin::Registry> r
   write_file_atomic(fs::path(config.run.directory) / "config.toml", config.to_toml());
 }
 
-// A batch without a single score says that scoring is broken, not that the rows are too hard.
-void check_scored(int64_t step, const std::vector<Group>& groups, const RewardsConfig& config) {
-  std::map<std::string, size_t> outcomes;
-  const Group* example = nullptr;
-  std::string detail;
-  for (const Group& group : groups) {
-    for (const Response& response : group.responses) {
-      if (counts(response, config)) return;
-      ++outcomes[name(response.outcome)];
-      if (example) continue;
-      example = &group;
-      detail = response.detail;
-    }
+// The update. Responses that the length limit ended are left out where train.overlong.filter is on.
+Metrics GrpoRun::learn(int64_t step, const std::vector<Group>& groups,
+                       const std::vector<std::vector<double>>& advantages) {
+  TrainedBatch filtered;
+  const bool filter = config_.train.overlong.filter;
+  if (filter) filtered = without_overlong(groups, advantages);
+  if (filter && filtered.groups.empty()) {
+    log::warning("step ", step,
+                 ": the length limit ended every response, so that nothing is learned "
+                 "(train.overlong.filter); raise rollout.max_response_tokens");
+    return {{"train/overlong_filtered", 1}};
   }
-  std::string counted;
-  for (const auto& [outcome, number] : outcomes) {
-    counted += (counted.empty() ? "" : ", ") + std::to_string(number) + " " + outcome;
+  const auto& trained = filter ? filtered.groups : groups;
+  const auto& values = filter ? filtered.advantages : advantages;
+  try {
+    Metrics metrics = learner_.update(trained, values);
+    if (filter) metrics["train/overlong_filtered"] = 1 - responses_of(trained) / responses_of(groups);
+    return metrics;
+  } catch (const NotFinite& error) {
+    const fs::path file = fs::path(config_.run.directory) / ("not-finite-step-" + std::to_string(step) + ".jsonl");
+    write_batch(file, trained, values, *work_.tokenizer);
+    fail("step ", step, ": ", error.what(), ". The batch of the last one, with its rewards and advantages, is in ",
+         file.string(), "; look there for numbers that are too large, or lower train.learning_rate");
   }
-  fail("step ", step, ": none of the responses could be scored (", counted, "). The first, of row ",
-       example->prompt.uid, " by reward ", example->prompt.reward, ": ", detail,
-       ". rewards.timeout_reward and rewards.error_reward give such responses a reward");
-}
-
-// "the rewards of 24 responses are from 0 to 0.5": all alike, they say that the reward is to be looked at.
-std::string range_of_rewards(const std::vector<Group>& groups, const RewardsConfig& config) {
-  size_t count = 0;
-  double lowest = 0, highest = 0;
-  for (const Group& group : groups) {
-    for (const Response& response : group.responses) {
-      if (!counts(response, config)) continue;
-      lowest = count == 0 ? response.reward : std::min(lowest, response.reward);
-      highest = count == 0 ? response.reward : std::max(highest, response.reward);
-      ++count;
-    }
-  }
-  std::ostringstream text;
-  text << "the rewards of " << count << " responses are from " << lowest << " to " << highest;
-  return text.str();
-}
-
-// Prompts, responses, rewards, until the batch is full of groups whose rewards differ (paper E.2; surplus is dropped).
-std::vector<Group> GrpoRun::collect(int64_t step, Metrics& metrics) {
-  const TrainConfig& train = config_.train;
-  const size_t wanted = static_cast<size_t>(train.prompts_per_step);
-  const Sampling sampling = train_sampling(config_, work_.stop_ids, work_.tokenizer);
-  std::vector<Group> kept, all;
-  double generate = 0, score = 0, tokens = 0;
-  Timer timer;
-  for (int64_t round = 0; kept.size() < wanted; ++round) {
-    if (round == train.max_generation_batches) {
-      check_scored(step, all, config_.rewards);
-      fail("step ", step, ": after ", round, " generation batches only ", kept.size(), " of ", wanted,
-           " groups have rewards that differ; ", range_of_rewards(all, config_.rewards),
-           ". Raise train.max_generation_batches or rollout.n, lower "
-           "train.prompts_per_step, or take easier or harder rows; train.filter_groups = false trains on all groups");
-    }
-    progress_->phase("generate");
-    timer.lap();
-    std::vector<Group> groups = rollout_.generate(sampler_.next(static_cast<size_t>(draw_size(train))), sampling,
-                                                  static_cast<uint64_t>(train.seed), Stream::train, step - 1,
-                                                  {.should_stop = [this] { return stopping(); }});
-    decode(groups, *work_.tokenizer, sampling.stop);
-    tokens += static_cast<double>(rollout_.stats().prompt_tokens + rollout_.stats().response_tokens);
-    generate += timer.lap();
-    progress_->phase("score");
-    scorer_.score(groups);
-    score += timer.lap();
-    for (Group& group : groups) {
-      if (kept.size() < wanted && (!train.filter_groups || rewards_differ(group, config_.rewards)))
-        kept.push_back(group);
-      all.push_back(std::move(group));
-    }
-    if (kept.size() < wanted && round % 4 == 3) {
-      log::info("step ", step, ": after ", round + 1, " draws ", kept.size(), " of ", wanted,
-                " groups whose rewards differ (train.filter_groups)");
-    }
-    if (all.size() >= wanted) check_scored(step, all, config_.rewards);  // fewer may be rows that have no score
-  }
-  ReportColumns columns = report_columns(all, config_.rewards);
-  add(metrics, generation_metrics(columns.groups, columns.responses));
-  size_t differing = static_cast<size_t>(
-      std::count_if(all.begin(), all.end(), [&](const Group& g) { return rewards_differ(g, config_.rewards); }));
-  metrics["filter/dropped_share"] = 1 - static_cast<double>(differing) / static_cast<double>(all.size());
-  metrics["rollout/tokens_per_second"] = generate > 0 ? tokens / generate : 0;
-  metrics["time/generate"] = generate;
-  metrics["time/score"] = score;
-  return kept;
 }
 
 Metrics GrpoRun::step(int64_t step) {
   Metrics metrics;
   Timer whole, timer;
-  std::vector<Group> groups = collect(step, metrics);
+  std::vector<Group> groups = collector_.collect(
+      step, *progress_, [this] { return stopping(); }, metrics);
   timer.lap();
   progress_->phase("update");
   std::vector<std::vector<double>> advantages = compute_advantages(normalizer_, groups, config_.rewards, metrics);
-  add(metrics, learner_.update(groups, advantages));
+  add(metrics, learn(step, groups, advantages));
   metrics["time/update"] = timer.lap();
   std::vector<double> flat;
   for (const auto& group : advantages) flat.insert(flat.end(), group.begin(), group.end());
@@ -262,13 +187,16 @@ void GrpoRun::save(int64_t step) {
   snapshot.step = step;
   for (const auto& [name, tensor] : work_.model->parameters()) snapshot.weights.emplace_back(name, tensor.detach());
   snapshot.optimizer = learner_.optimizer().state();
-  snapshot.texts = {{"sampler.json", sampler_.save()},
+  const Collector::State state = collector_.state();
+  snapshot.texts = {{"sampler.json", state.draws},
                     {"normalizer.state", normalizer_.save()},
                     {"normalizer.id", config_.train.normalizer},
                     {"optimizer_steps", std::to_string(learner_.optimizer().steps())},
                     {"run.toml", config_.to_toml()},
                     {"versions.txt", versions(*work_.registry)},
                     {"config.json", work_.model->shape().json}};
+  if (reference_.model) snapshot.texts["reference.fingerprint"] = reference_.fingerprint;
+  if (config_.train.keep_surplus) snapshot.texts["surplus.groups"] = encode_groups(state.surplus);
   checkpoints_.save(snapshot);
   saved_ = step;
   save_seconds_ = timer.lap();
@@ -289,10 +217,17 @@ int64_t GrpoRun::restore() {
   load_weights(*work_.model, *snapshot);
   learner_.optimizer().load({snapshot->optimizer.begin(), snapshot->optimizer.end()},
                             std::stoll(text("optimizer_steps")));
+  if (snapshot->texts.contains("reference.fingerprint")) {
+    check_reference(config_, reference_, text("reference.fingerprint"));
+  }
+  std::vector<Group> surplus;
+  if (config_.train.keep_surplus && snapshot->texts.contains("surplus.groups")) {
+    surplus = decode_groups(text("surplus.groups"));
+  }
   const std::vector<std::string> changes =
       differences(text("run.toml"), config_.to_toml(), "the checkpoint's run.toml");
   try {
-    sampler_.load(text("sampler.json"));
+    collector_.restore({text("sampler.json"), std::move(surplus)});
   } catch (const Error& error) {
     fail(error.what(), changes.empty() ? "" : "\nWhat is another than in the run's checkpoint:", as_lines(changes));
   }
@@ -333,10 +268,11 @@ std::optional<Evaluation> GrpoRun::measure(int64_t step) {
 // normalizer are taken back then, so that a resumed run does the step again from its beginning; likewise when it fails
 // before its update, and the steps before it are saved.
 std::optional<Metrics> GrpoRun::whole_step(int64_t step) {
-  const std::string draws = sampler_.save(), state = normalizer_.save();
+  const Collector::State draws = collector_.state();
+  const std::string normalizer = normalizer_.save();
   const auto undo = [&] {
-    sampler_.load(draws);
-    normalizer_.load(state);
+    collector_.restore(draws);
+    normalizer_.load(normalizer);
   };
   const int64_t updates = learner_.optimizer().steps();
   try {
@@ -381,7 +317,9 @@ int64_t GrpoRun::run() {
     // Metrics first: a resumed run cuts off what is newer than its checkpoint.
     files_->step(done, *metrics);
     if (config_.checkpoint.every > 0 && done % config_.checkpoint.every == 0) save(done);
-    progress_->update(done, metrics->at("reward/mean"), metrics->at("rollout/tokens_per_second"));
+    if (metrics->contains("reward/mean")) reward_ = metrics->at("reward/mean");
+    if (metrics->contains("rollout/tokens_per_second")) speed_ = metrics->at("rollout/tokens_per_second");
+    progress_->update(done, reward_, speed_);
     if (options_.on_step && !options_.on_step({done, *metrics})) callback_stopped_ = true;
   }
   progress_.reset();

@@ -2,28 +2,36 @@
 #pragma once
 #include <cstdint>
 #include <map>
-#include <string>
 #include <vector>
 
+#include "core/base/error.h"
 #include "core/config/config.h"
 #include "core/data/group.h"
 #include "core/model/model.h"
-#include "core/nn/logprob.h"
 #include "core/report/metrics.h"
+#include "core/train/forward.h"
+#include "core/train/loss.h"
 #include "core/train/optimizer.h"
-#include "core/train/packing.h"
 #include "core/train/schedule.h"
 
 namespace golong {
 
+// Several updates in a row had a loss or a gradient that is not finite.
+class NotFinite : public Error {
+ public:
+  using Error::Error;
+};
+
 class Learner {
  public:
   // The policy that is trained is the one that was sampled from: softmax(logits / temperature), temperature above 0.
-  Learner(Model& model, const TrainConfig& config, int64_t max_response_tokens, double temperature = 1);
+  // `reference`: the frozen model of train.kl, which lives as long as the learner; nullptr without a penalty.
+  Learner(Model& model, const TrainConfig& config, int64_t max_response_tokens, double temperature = 1,
+          const Model* reference = nullptr);
 
   // advantages[g][i] belongs to groups[g].responses[i]. Makes one optimizer step for each mini-batch and pass.
-  // Responses without tokens count for nothing. A step whose loss or gradient is not finite is left out and counted;
-  // Error after three in a row.
+  // Responses without tokens count for nothing. An optimizer step whose loss or gradient is not finite is left out and
+  // counted; NotFinite after train.max_skipped_updates in a row.
   Metrics update(const std::vector<Group>& groups, const std::vector<std::vector<double>>& advantages);
 
   // How many updates the whole training has, those before a resume included: where the learning rate's decay ends.
@@ -35,19 +43,28 @@ class Learner {
 
  private:
   struct Sums;
-  using Advantages = std::map<const Group*, const std::vector<double>*>;
-  nn::TokenLogprobs forward(const Packed& packed) const;
-  std::map<const Group*, std::vector<float>> old_logprobs(const std::vector<const Group*>& groups);
-  void mini_batch(const std::vector<const Group*>& groups, const Advantages& advantages,
-                  const std::map<const Group*, std::vector<float>>& old, Sums& all);
+  // What is known of a batch before its first update. `old` is empty where the batch gets one update alone: the policy
+  // is the old one then.
+  struct Batch {
+    std::vector<const Group*> groups;
+    std::map<const Group*, const std::vector<double>*> advantages;
+    GroupLogprobs old, reference;
+  };
+  Batch prepare(const std::vector<Group>& groups, const std::vector<std::vector<double>>& advantages,
+                int64_t* per_step) const;
+  Sums mini_batch(const std::vector<const Group*>& groups, const Batch& batch);
+  void micro_batch(const std::vector<const Group*>& groups, const Batch& batch, const LossScale& scale, Sums& sums);
+  bool step(Sums& sums);
+  Metrics metrics(const Sums& sums, double learning_rate) const;
 
   Model& model_;
+  const Model* reference_;
   TrainConfig config_;
   int64_t max_response_tokens_;
   double temperature_;
   AdamW optimizer_;
   Schedule schedule_;
-  int64_t failures_in_a_row_ = 0;
+  int64_t skipped_in_a_row_ = 0;
 };
 
 }  // namespace golong

@@ -8,8 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/base/file.h"
-#include "core/nn/logprob.h"
-#include "core/train/packing.h"
+#include "core/train/forward.h"
 #include "core/train/workspace.h"
 
 namespace golong {
@@ -64,11 +63,7 @@ void write_logprobs(const std::string& folder, const std::string& input, const s
     if (group.prompt.token_ids.empty()) fail(where, ": prompt_ids is empty; at least one token is needed");
     json::array logprobs;
     if (!group.responses[0].token_ids.empty()) {
-      Packed packed = pack({&group}, model->device());
-      GroupAttention attention(packed.layouts);
-      at::Tensor hidden = model->hidden(packed.token_ids, packed.positions, attention);
-      at::Tensor values =
-          nn::token_logprobs(hidden.index_select(0, packed.rows), model->head(), packed.targets).logprobs.contiguous();
+      at::Tensor values = response_logprobs(*model, pack({&group}, model->device()), 1).logprobs.contiguous();
       for (int64_t i = 0; i < values.size(0); ++i) logprobs.push_back(values.const_data_ptr<float>()[i]);
     }
     const json::value* id = row.as_object().if_contains("id");

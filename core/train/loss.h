@@ -1,11 +1,13 @@
-// The policy loss of GRPO (paper A.7): clipped with a low and a high side, dual clip, three reductions, and importance
-// correction for what the rollout's log-probabilities differ from the trainer's.
+// The policy losses of GRPO: ppo (paper A.7), gspo and cispo, each with three reductions, an optional penalty for
+// leaving a reference model and an optional bonus for entropy. Formulas and sources: docs/reference/losses.md.
 #pragma once
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <string>
 
 #include "core/config/config.h"
+#include "core/report/metrics.h"
 
 namespace golong {
 
@@ -20,28 +22,26 @@ struct LossScale {
   int64_t max_response_tokens = 0;  // for fixed_length
 };
 
-// One row for each response token of a micro-batch; all [T], float32 but for `response`.
+// One row for each response token of a micro-batch; all [T], float32 but for `response`. Responses are whole.
 struct LossInput {
-  at::Tensor logprobs;          // of the policy, with gradient
-  at::Tensor old_logprobs;      // of the trainer before the first update of this batch
-  at::Tensor rollout_logprobs;  // as generated
-  at::Tensor advantages;        // the response's, repeated
-  at::Tensor response;          // int64, index of the response within the micro-batch
-  at::Tensor lengths;           // [responses of the micro-batch] int64, tokens
+  at::Tensor logprobs;            // of the policy, with gradient
+  at::Tensor entropy;             // of the policy, with gradient where there is a bonus
+  at::Tensor old_logprobs;        // of the trainer before the first update of this batch
+  at::Tensor rollout_logprobs;    // as generated
+  at::Tensor reference_logprobs;  // undefined where train.kl.estimator is "none"
+  at::Tensor advantages;          // the response's, repeated
+  at::Tensor response;            // int64, index of the response within the micro-batch
+  at::Tensor lengths;             // [responses of the micro-batch] int64, tokens
 };
 
 struct LossOutput {
-  at::Tensor loss;          // scalar, this micro-batch's share of the step's loss
-  double clipped_high = 0;  // tokens whose gradient the upper clip stopped
-  double clipped_low = 0;
-  double clipped_dual = 0;  // tokens that the dual clip stopped
-  double corrected = 0;     // tokens that the rollout correction weighted 0
+  at::Tensor loss;  // scalar, this micro-batch's share of the step's loss
+  Metrics sums;     // over its tokens; divided by the tokens of all micro-batches they are the metrics "train/NAME"
 };
 
 LossOutput policy_loss(const LossInput& input, const LossScale& scale, const TrainConfig& config);
 
-// Weight of each token [T] under the rollout correction: 0 outside [lower, upper], 0 for a whole response with a ratio
-// below `veto`, else the ratio exp(old - rollout).
-at::Tensor rollout_weights(const LossInput& input, const RolloutCorrectionConfig& config);
+// [T]: the mean over the tokens of each one's response.
+at::Tensor response_mean(const at::Tensor& values, const LossInput& input);
 
 }  // namespace golong

@@ -193,6 +193,96 @@ TEST_F(Grpo, AStepThatFailsKeepsTheStepsBeforeIt) {
   EXPECT_EQ(run_grpo(config, registry(), resume), config.train.steps);
 }
 
+// Surplus waits in the checkpoint, too; the reference is read again.
+TEST_F(Grpo, ARunWithSurplusAndAReferenceResumesExactly) {
+  config.train.keep_surplus = true;
+  config.train.generation_prompts = 8;
+  config.train.kl = {"k3", 0.05};
+  config.train.entropy_coefficient = 0.01;
+  config.train.overlong = {false, 4, 0.001};
+  config.train.loss = "gspo";
+  config.run.directory = (folder / "whole").string();
+  EXPECT_EQ(run_grpo(config, registry(), {}), 6);
+  Snapshot whole = newest();
+  std::map<int64_t, Metrics> expected = metrics();
+  double surplus = 0, stale = 0;
+  for (const auto& [step, values] : expected) {
+    surplus += values.at("train/surplus");
+    stale += values.at("train/staleness");
+  }
+  EXPECT_GT(surplus, 0) << "nothing was left over, so that nothing is tested";
+  EXPECT_GT(stale, 0);
+  EXPECT_EQ(expected.at(1).at("train/reference_kl"), 0) << "the first step's policy is the reference";
+  EXPECT_GT(expected.at(6).at("train/reference_kl"), 0);
+  EXPECT_GT(expected.at(1).at("rollout/overlong_penalty"), 0);
+
+  config.run.directory = (folder / "broken").string();
+  TrainOptions first;
+  first.on_step = [](const StepReport& report) { return report.step < 3; };
+  EXPECT_EQ(run_grpo(config, registry(), first), 3);
+  TrainOptions resume;
+  resume.resume = true;
+  EXPECT_EQ(run_grpo(config, registry(), resume), 6);
+  expect_same(newest(), whole);
+  EXPECT_EQ(newest().texts.at("surplus.groups"), whole.texts.at("surplus.groups"));
+  EXPECT_EQ(metrics(), expected);
+}
+
+TEST_F(Grpo, ResumingWithAnotherReferenceIsAnError) {
+  config.train.kl = {"k3", 0.05};
+  config.train.steps = 1;
+  run_grpo(config, registry(), {});
+  fs::copy(folder / "model", folder / "other_model", fs::copy_options::recursive);
+  std::unique_ptr<Model> other = load_model(folder / "model", at::kFloat, at::kCPU);
+  other->parameters()[0].second.detach().add_(0.01);
+  save_model(*other, folder / "other_model", at::kFloat);
+  TrainOptions resume;
+  resume.resume = true;
+  config.train.steps = 2;
+  config.train.reference_model = (folder / "other_model").string();
+  EXPECT_THAT(error_of([&] { run_grpo(config, registry(), resume); }),
+              AllOf(HasSubstr("train.reference_model: "), HasSubstr("holds other weights than the reference model")));
+  config.train.reference_model = (folder / "model").string();  // the same weights by another name
+  EXPECT_EQ(run_grpo(config, registry(), resume), 2);
+  fs::remove(folder / "model" / "model.safetensors");
+  config.run.directory = (folder / "again").string();
+  config.model.path = (folder / "other_model").string();
+  EXPECT_THAT(error_of([&] { run_grpo(config, registry(), {}); }),
+              AllOf(HasSubstr("the reference model of train.kl (train.reference_model) cannot be read: "),
+                    HasSubstr("model.safetensors")));
+}
+
+TEST_F(Grpo, WhatIsNotFiniteStopsTheRunAndLeavesTheBatch) {
+  config.train.learning_rate = 1e30;
+  config.train.warmup_steps = 0;
+  config.train.clip_grad_norm = 0;
+  config.train.filter_groups = false;
+  config.train.updates_per_batch = 5;
+  config.train.max_skipped_updates = 2;
+  const std::string error = error_of([&] { run_grpo(config, registry(), {}); });
+  EXPECT_THAT(error, AllOf(HasSubstr("step 1: 2 updates in a row had a loss or a gradient that is not finite"),
+                           HasSubstr("not-finite-step-1.jsonl"), HasSubstr("train.learning_rate")));
+  const std::string lines = read_file(folder / "run" / "not-finite-step-1.jsonl");
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 3);
+  for (const char* key :
+       {"\"uid\":", "\"prompt\":", "\"responses\":", "\"text\":", "\"token_ids\":", "\"reward\":", "\"advantage\":"}) {
+    EXPECT_THAT(lines, HasSubstr(key));
+  }
+}
+
+TEST_F(Grpo, ResponsesThatTheLimitEndedCanBeLeftOut) {
+  config.train.overlong.filter = true;
+  config.rollout.max_response_tokens = 1;  // all of them
+  config.train.filter_groups = false;
+  config.train.steps = 1;
+  EXPECT_EQ(run_grpo(config, registry(), {}), 1);
+  Metrics first = metrics().at(1);
+  EXPECT_EQ(first.at("train/overlong_filtered"), 1);
+  EXPECT_FALSE(first.contains("train/loss"));
+  Snapshot untouched = newest();
+  EXPECT_EQ(untouched.texts.at("optimizer_steps"), "0");
+}
+
 TEST_F(Grpo, PromptsLongerThanTheModelsPositionsAreLeftOut) {
   std::string row = exact_row(7), words;
   for (int i = 0; i < 600; ++i) words += " word";

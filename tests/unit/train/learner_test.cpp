@@ -204,12 +204,12 @@ TEST(Learner, LeavesOutStepsThatAreNotFiniteAndStopsAfterThree) {
   Learner learner(*model, config(), 8);
   Batch good = batch(), bad = batch();
   bad.advantages[0][0] = NAN;
-  EXPECT_EQ(learner.update(bad.groups, bad.advantages).at("train/skipped_steps"), 1);
-  EXPECT_EQ(learner.update(bad.groups, bad.advantages).at("train/skipped_steps"), 1);
+  EXPECT_EQ(learner.update(bad.groups, bad.advantages).at("update/skipped"), 1);
+  EXPECT_EQ(learner.update(bad.groups, bad.advantages).at("update/skipped"), 1);
   for (size_t i = 0; i < model->parameters().size(); ++i) {
     EXPECT_TRUE(at::equal(model->parameters()[i].second, untouched->parameters()[i].second));
   }
-  EXPECT_EQ(learner.update(good.groups, good.advantages).at("train/skipped_steps"), 0);
+  EXPECT_EQ(learner.update(good.groups, good.advantages).at("update/skipped"), 0);
   EXPECT_EQ(learner.optimizer().steps(), 1);
   learner.update(bad.groups, bad.advantages);
   learner.update(bad.groups, bad.advantages);

@@ -1,0 +1,114 @@
+#include "core/train/collector.h"
+
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/eval/evaluate.h"
+#include "core/report/log.h"
+#include "core/rollout/options.h"
+#include "core/train/batch.h"
+#include "core/train/overlong.h"
+#include "core/train/surplus.h"
+#include "core/train/timer.h"
+
+namespace golong {
+
+int64_t draw_size(const TrainConfig& train) {
+  if (!train.filter_groups) return train.prompts_per_step;
+  return train.generation_prompts > 0 ? train.generation_prompts : 4 * train.prompts_per_step;
+}
+
+// All groups that a step generated, kept or not, and what it took.
+struct Collector::Generated {
+  std::vector<Group> groups;
+  double generate_seconds = 0, score_seconds = 0, tokens = 0;
+};
+
+Collector::Collector(const Config& config, const Workspace& work, std::shared_ptr<const Dataset> rows,
+                     RolloutEngine& rollout, Scorer& scorer)
+    : config_(config),
+      work_(work),
+      sampler_(std::move(rows), static_cast<uint64_t>(config.train.seed), config.data.shuffle,
+               config.data.task_weights),
+      rollout_(rollout),
+      scorer_(scorer) {}
+
+void Collector::restore(State state) {
+  sampler_.load(state.draws);
+  surplus_ = std::move(state.surplus);
+}
+
+// Draws prompts once: responses to them, and their rewards.
+std::vector<Group> Collector::generate(int64_t step, Progress& progress, const std::function<bool()>& should_stop,
+                                       Generated& generated) {
+  const TrainConfig& train = config_.train;
+  Timer timer;
+  progress.phase("generate");
+  const Sampling sampling = train_sampling(config_, work_.stop_ids, work_.tokenizer);
+  std::vector<Group> groups =
+      rollout_.generate(sampler_.next(static_cast<size_t>(draw_size(train))), sampling,
+                        static_cast<uint64_t>(train.seed), Stream::train, step - 1, {.should_stop = should_stop});
+  decode(groups, *work_.tokenizer, sampling.stop);
+  generated.tokens += static_cast<double>(rollout_.stats().prompt_tokens + rollout_.stats().response_tokens);
+  generated.generate_seconds += timer.lap();
+  progress.phase("score");
+  scorer_.score(groups);
+  penalise_overlong(groups, train.overlong, config_.rollout.max_response_tokens);
+  generated.score_seconds += timer.lap();
+  return groups;
+}
+
+Metrics Collector::metrics_of(const Generated& generated) const {
+  Metrics metrics{{"time/generate", generated.generate_seconds}, {"time/score", generated.score_seconds}};
+  if (generated.groups.empty()) return metrics;  // the surplus of earlier steps was enough
+  ReportColumns columns = report_columns(generated.groups, config_.rewards);
+  metrics.merge(generation_metrics(columns.groups, columns.responses));
+  double differing = 0, penalty = 0;
+  for (const Group& group : generated.groups) differing += rewards_differ(group, config_.rewards);
+  for (const ResponseColumn& response : columns.responses) penalty += response.penalty;
+  metrics["filter/dropped_share"] = 1 - differing / static_cast<double>(generated.groups.size());
+  if (config_.train.overlong.buffer_tokens > 0) {
+    metrics["rollout/overlong_penalty"] = penalty / static_cast<double>(columns.responses.size());
+  }
+  const double seconds = generated.generate_seconds;
+  metrics["rollout/tokens_per_second"] = seconds > 0 ? generated.tokens / seconds : 0;
+  return metrics;
+}
+
+std::vector<Group> Collector::collect(int64_t step, Progress& progress, const std::function<bool()>& should_stop,
+                                      Metrics& metrics) {
+  const TrainConfig& train = config_.train;
+  const size_t wanted = static_cast<size_t>(train.prompts_per_step);
+  std::vector<Group> kept = take_first(surplus_, wanted);
+  Generated generated;
+  for (int64_t round = 0; kept.size() < wanted; ++round) {
+    if (round == train.max_generation_batches) {
+      check_scored(step, generated.groups, config_.rewards);
+      fail("step ", step, ": after ", round, " generation batches only ", kept.size(), " of ", wanted,
+           " groups have rewards that differ; ", range_of_rewards(generated.groups, config_.rewards),
+           ". Raise train.max_generation_batches or rollout.n, lower "
+           "train.prompts_per_step, or take easier or harder rows; train.filter_groups = false trains on all groups");
+    }
+    for (Group& group : generate(step, progress, should_stop, generated)) {
+      if (!train.filter_groups || rewards_differ(group, config_.rewards)) {
+        if (kept.size() < wanted) {
+          kept.push_back(group);
+        } else if (train.keep_surplus) {
+          surplus_.push_back(group);
+        }
+      }
+      generated.groups.push_back(std::move(group));
+    }
+    if (kept.size() < wanted && round % 4 == 3) {
+      log::info("step ", step, ": after ", round + 1, " draws ", kept.size(), " of ", wanted,
+                " groups whose rewards differ (train.filter_groups)");
+    }
+    // Fewer may be rows that have no score.
+    if (generated.groups.size() >= wanted) check_scored(step, generated.groups, config_.rewards);
+  }
+  metrics.merge(metrics_of(generated));
+  if (train.keep_surplus) metrics.merge(surplus_metrics(kept, surplus_, step - 1));
+  return kept;
+}
+
+}  // namespace golong

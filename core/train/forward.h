@@ -1,0 +1,24 @@
+// Log-probabilities of the responses of packed groups: with gradient for a micro-batch, without for a whole batch.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "core/data/group.h"
+#include "core/model/model.h"
+#include "core/nn/logprob.h"
+#include "core/train/packing.h"
+
+namespace golong {
+
+// Of the response tokens of a micro-batch, in the order of `packed.targets`.
+nn::TokenLogprobs response_logprobs(const Model& model, const Packed& packed, double temperature);
+
+// Of each group's response tokens, one after the other: 4 bytes a token. Empty where nobody asked for them.
+using GroupLogprobs = std::map<const Group*, std::vector<float>>;
+
+// In micro-batches of `token_budget` tokens.
+GroupLogprobs fixed_logprobs(const Model& model, const std::vector<const Group*>& groups, int64_t token_budget,
+                             double temperature);
+
+}  // namespace golong
