@@ -44,10 +44,11 @@ std::vector<Group> Collector::generate(int64_t step, Progress& progress, const s
   const TrainConfig& train = config_.train;
   Timer timer;
   progress.phase("generate");
+  const Sampling sampling = train_sampling(config_, work_.stop_ids, work_.tokenizer);
   std::vector<Group> groups =
-      rollout_.generate(sampler_.next(static_cast<size_t>(draw_size(train))), train_sampling(config_, work_.stop_ids),
+      rollout_.generate(sampler_.next(static_cast<size_t>(draw_size(train))), sampling,
                         static_cast<uint64_t>(train.seed), Stream::train, step - 1, {.should_stop = should_stop});
-  decode(groups, *work_.tokenizer);
+  decode(groups, *work_.tokenizer, sampling.stop);
   generated.tokens += static_cast<double>(rollout_.stats().prompt_tokens + rollout_.stats().response_tokens);
   generated.generate_seconds += timer.lap();
   progress.phase("score");

@@ -258,7 +258,7 @@ std::optional<Evaluation> GrpoRun::measure(int64_t step) {
   Progress progress("evaluate", rows, {.plain_every = 1 << 20});
   try {
     return evaluate(
-        rollout_, scorer_, *eval_rows_, *work_.tokenizer, work_.stop_ids, config_, step,
+        rollout_, scorer_, *eval_rows_, work_.tokenizer, work_.stop_ids, config_, step,
         [this] { return stop_asked(options_.stop); },
         [&](size_t done) { progress.update(static_cast<int64_t>(done)); });
   } catch (const Stopped&) {
