@@ -37,6 +37,7 @@ void check_scored(int64_t step, const std::vector<Group>& groups, const RewardsC
       detail = response.detail;
     }
   }
+  if (!example) return;  // nothing was generated
   std::string counted;
   for (const auto& [outcome, number] : outcomes) {
     counted += (counted.empty() ? "" : ", ") + std::to_string(number) + " " + outcome;

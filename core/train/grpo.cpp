@@ -192,6 +192,7 @@ void GrpoRun::save(int64_t step) {
                     {"normalizer.state", normalizer_.save()},
                     {"normalizer.id", config_.train.normalizer},
                     {"optimizer_steps", std::to_string(learner_.optimizer().steps())},
+                    {"skipped_updates", std::to_string(learner_.skipped_in_a_row())},
                     {"run.toml", config_.to_toml()},
                     {"versions.txt", versions(*work_.registry)},
                     {"config.json", work_.model->shape().json}};
@@ -217,6 +218,7 @@ int64_t GrpoRun::restore() {
   load_weights(*work_.model, *snapshot);
   learner_.optimizer().load({snapshot->optimizer.begin(), snapshot->optimizer.end()},
                             std::stoll(text("optimizer_steps")));
+  if (snapshot->texts.contains("skipped_updates")) learner_.go_on_after_skipped(std::stoll(text("skipped_updates")));
   if (snapshot->texts.contains("reference.fingerprint")) {
     check_reference(config_, reference_, text("reference.fingerprint"));
   }

@@ -38,6 +38,10 @@ class Learner {
   void expect(int64_t updates);
 
   double learning_rate() const { return schedule_.at(optimizer_.steps()); }  // of the next optimizer step
+  // Updates left out since the last that was made; a resumed run goes on counting.
+  int64_t skipped_in_a_row() const { return skipped_in_a_row_; }
+  void go_on_after_skipped(int64_t updates) { skipped_in_a_row_ = updates; }
+
   AdamW& optimizer() { return optimizer_; }
   const AdamW& optimizer() const { return optimizer_; }
 

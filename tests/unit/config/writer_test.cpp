@@ -43,6 +43,7 @@ TEST_F(Write, WhatIsWrittenReadsBackEqual) {
   describe(change, config);
   EXPECT_GT(change.count, 80);
   config.train.filter_groups = true;  // without it keep_surplus is a mistake
+  config.train.generation_prompts = 200;
   config.routes["a.b"] = {"t", ""};
   config.task_settings["t"]["flag"] = {true, ""};
   config.task_rewards["t"] = "em";
