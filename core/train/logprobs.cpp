@@ -4,6 +4,7 @@
 #include <c10/core/GradMode.h>
 
 #include <boost/json.hpp>
+#include <cmath>
 #include <fstream>
 
 #include "core/base/error.h"
@@ -69,7 +70,14 @@ void write_logprobs(const std::string& folder, const std::string& input, const s
       at::Tensor hidden = model->hidden(packed.token_ids, packed.positions, attention);
       at::Tensor values =
           nn::token_logprobs(hidden.index_select(0, packed.rows), model->head(), packed.targets).logprobs.contiguous();
-      for (int64_t i = 0; i < values.size(0); ++i) logprobs.push_back(values.const_data_ptr<float>()[i]);
+      for (int64_t i = 0; i < values.size(0); ++i) {
+        const float value = values.const_data_ptr<float>()[i];
+        if (!std::isfinite(value)) {
+          fail(where, ": the log-probability of response token ", i, " is not finite: weights of ", folder,
+               " are NaN or infinite, or too large for the dtype");
+        }
+        logprobs.push_back(value);
+      }
     }
     const json::value* id = row.as_object().if_contains("id");
     out += json::serialize(json::object{{"id", id ? *id : json::value(nullptr)}, {"logprobs", logprobs}}) + "\n";
