@@ -41,7 +41,6 @@ void check_weights(const ModelShape& shape, const StoredWeights& weights, const 
     problems.push_back(problem);
     if (problems.size() == most) raise();
   };
-  const at::Tensor none = at::empty({0});
   const auto check = [&](const std::string& name, const std::vector<int64_t>& expected) {
     const auto found = left.find(name);
     if (found == left.end()) {
@@ -52,7 +51,7 @@ void check_weights(const ModelShape& shape, const StoredWeights& weights, const 
       complain(name + ": expected a float type, found " + c10::toString(tensor.scalar_type()));
     }
     if (found != left.end()) left.erase(found);
-    return none;
+    return at::empty({0});
   };
   find_family(shape.architecture).make(shape, check);
   if (shape.tied) left.erase("lm_head.weight");

@@ -113,10 +113,11 @@ SafetensorsHeader read_safetensors_header(std::string_view file, const std::stri
   if (error || !value.is_object()) {
     fail(where, ": the safetensors header cannot be read: it is no JSON object", error ? ": " + error.message() : "");
   }
+  const std::string before = where + ": ";
   for (const auto& [key, entry] : value.as_object()) {
     const std::string name(key);
     if (name != "__metadata__") {
-      header.tensors.push_back(tensor_of(entry, name, data, where + ": " + name));
+      header.tensors.push_back(tensor_of(entry, name, data, std::string(before).append(name)));
       continue;
     }
     if (!entry.is_object()) fail(where, ": __metadata__ of the header must be a table of texts");
