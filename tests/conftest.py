@@ -13,11 +13,11 @@ class Golong:
         self.program = str(program)
         self.bad_plugins = Path(program).parent.parent / "tests" / "bad"  # libraries that break the rules
 
-    def __call__(self, *arguments, cwd=None, env=None, timeout=120):
+    def __call__(self, *arguments, cwd=None, env=None, timeout=120, input=""):
         """Runs the program to its end; returns status, stdout and stderr."""
         environment = {**os.environ, "LC_ALL": "C.UTF-8", **(env or {})}
         return subprocess.run([self.program, *map(str, arguments)], cwd=cwd, env=environment, capture_output=True,
-                              text=True, timeout=timeout, stdin=subprocess.DEVNULL)
+                              text=True, timeout=timeout, input=input)
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ void add_bench_command(CLI::App& app) {
   bench->require_subcommand(1);
   add_bench_score(*bench);
   add_bench_rollout(*bench);
+  add_bench_train(*bench);
 }
 
 }  // namespace golong

@@ -5,6 +5,7 @@
 namespace golong {
 
 void add_bench_rollout(CLI::App& bench);
+void add_bench_train(CLI::App& bench);
 void add_bench_score(CLI::App& bench);
 
 }  // namespace golong

@@ -48,6 +48,7 @@ void add_doctor_command(CLI::App& app);
 void add_eval_command(CLI::App& app);
 void add_export_command(CLI::App& app);
 void add_generate_command(CLI::App& app);
+void add_chat_command(CLI::App& app);
 void add_logprobs_command(CLI::App& app);
 void add_make_model_command(CLI::App& app);
 void add_plugin_command(CLI::App& app);

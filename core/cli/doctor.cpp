@@ -7,10 +7,10 @@
 #include <sstream>
 
 #include "core/base/error.h"
+#include "core/base/machine.h"
 #include "core/base/version.h"
 #include "core/cli/command.h"
 #include "core/cli/engine.h"
-#include "core/base/machine.h"
 #include "core/data/row_file.h"
 
 namespace golong {

@@ -16,7 +16,7 @@ class StopSignals {
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
 
-  StopFlag* flag();
+  static StopFlag* flag();
   bool stopped();
 
  private:

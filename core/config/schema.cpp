@@ -105,6 +105,8 @@ void describe(ConfigVisitor& visitor, RolloutConfig& rollout) {
               "Divides the positive logits of tokens that stand in the prompt or the response, multiplies the negative "
               "ones; 1: none.",
               above(0));
+  visitor.key("stop", &rollout.stop,
+              "Texts that end a response, which then ends before them; its tokens hold them. Also in evaluations.");
   visitor.key("max_running_responses", &rollout.max_running_responses, "Responses that are decoded together.",
               at_least(1));
   visitor.key("prefill_chunk_tokens", &rollout.prefill_chunk_tokens,

@@ -31,6 +31,9 @@ void validate_train(Mistakes& mistakes, const Config& config) {
           " times (train.max_generation_batches) can never fill a step of ", train.prompts_per_step,
           " (train.prompts_per_step)");
   }
+  for (const std::string& stop : config.rollout.stop) {
+    if (stop.empty()) wrong("rollout.stop", "expected texts that are not empty; an empty one ends every response");
+  }
   const RolloutCorrectionConfig& correction = train.rollout_correction;
   if (correction.lower > correction.upper) {
     wrong("train.rollout_correction.lower", "expected at most train.rollout_correction.upper (",

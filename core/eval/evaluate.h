@@ -22,15 +22,15 @@ struct Evaluation {
 // The rows that an evaluation answers: the first `rows_per_task` of each task (0: all), in the order of the data.
 std::vector<size_t> rows_to_measure(const Dataset& dataset, const EvalConfig& config);
 
-// Answers the rows to measure n times as `config.eval` says. The noise is that of Stream::eval and eval.seed: two models
-// see the same. `weights_step` names the weights. Rows of which nothing was scored are left out of the means.
+// Answers the rows to measure n times as `config.eval` says. The noise is that of Stream::eval and eval.seed: two
+// models see the same. `weights_step` names the weights. Rows of which nothing was scored are left out of the means.
 // Throws Stopped.
-Evaluation evaluate(RolloutEngine& engine, const Scorer& scorer, const Dataset& dataset, const Tokenizer& tokenizer,
-                    const std::vector<int32_t>& stop_ids, const Config& config, int64_t weights_step,
-                    const std::function<bool()>& should_stop = {},
+Evaluation evaluate(RolloutEngine& engine, const Scorer& scorer, const Dataset& dataset,
+                    const std::shared_ptr<const Tokenizer>& tokenizer, const std::vector<int32_t>& stop_ids,
+                    const Config& config, int64_t weights_step, const std::function<bool()>& should_stop = {},
                     const std::function<void(size_t done)>& on_progress = {});
 
-// Fills `text` of every response.
-void decode(std::vector<Group>& groups, const Tokenizer& tokenizer);
+// Fills `text` of every response: up to the stop string that ended it, where one did.
+void decode(std::vector<Group>& groups, const Tokenizer& tokenizer, const StopStrings& stop);
 
 }  // namespace golong

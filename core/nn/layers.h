@@ -14,8 +14,8 @@ struct Linear {
   at::Tensor operator()(const at::Tensor& x) const;  // [..., in] -> [..., out]
 };
 
-// While one lives, a row's numbers in the projections that its thread calls do not depend on how many rows there are. On
-// the CPU, without gradients; slower where there are many.
+// While one lives, a row's numbers in the projections that its thread calls do not depend on how many rows there are.
+// On the CPU, without gradients; slower where there are many.
 class RowByRow {
  public:
   explicit RowByRow(bool on = true);

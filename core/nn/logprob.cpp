@@ -5,6 +5,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/nn/row_kernels.h"
 
@@ -14,120 +15,175 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// Before the division by the temperature.
-at::Tensor chunk_logits(const at::Tensor& hidden, const at::Tensor& head, int64_t start, int64_t count) {
-  return at::matmul(hidden.narrow(0, start, count), head.t()).to(at::kFloat);
-}
-
 // Rows that are worth a thread's start.
 int64_t rows_at_a_time(int64_t vocabulary) { return std::max<int64_t>(1, 32768 / vocabulary); }
 
-// What the forward pass makes of a chunk's logits, [count] each.
-struct ChunkOutput {
-  at::Tensor logprobs, entropy, normalizer;  // normalizer: log of the sum of exp of logits / temperature
+// What a pass over the vocabulary has gathered of the distributions of some tokens, [tokens] float64 each.
+struct Rows {
+  at::Tensor normalizer;  // log of the sum of exp of logits / temperature
+  at::Tensor mean;        // of logits / temperature under the distribution; the entropy is the difference
+  at::Tensor chosen;      // the target's logit / temperature
+
+  static Rows none(int64_t tokens, const at::TensorOptions& options) {
+    at::Tensor normalizer = at::full({tokens}, -INFINITY, options.dtype(at::kDouble));
+    return {normalizer, at::zeros_like(normalizer), at::zeros_like(normalizer)};
+  }
+
+  Rows narrow(int64_t start, int64_t count) const {
+    return {normalizer.narrow(0, start, count), mean.narrow(0, start, count), chosen.narrow(0, start, count)};
+  }
 };
 
-void forward_rows(at::Tensor logits, const at::Tensor& targets, double temperature, ChunkOutput& to) {
-  if (logits.device().is_cpu()) {
-    const float* rows = logits.const_data_ptr<float>();
-    const int64_t* target = targets.const_data_ptr<int64_t>();
-    float *logprobs = to.logprobs.mutable_data_ptr<float>(), *entropy = to.entropy.mutable_data_ptr<float>(),
-          *normalizer = to.normalizer.mutable_data_ptr<float>();
-    const int64_t vocabulary = logits.size(1);
-    at::parallel_for(0, logits.size(0), rows_at_a_time(vocabulary), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        TORCH_CHECK(target[i] >= 0 && target[i] < vocabulary, "target ", target[i], " of ", vocabulary, " tokens");
-        RowLogprob row = logprob_row(rows + i * vocabulary, vocabulary, target[i], static_cast<float>(1 / temperature));
-        logprobs[i] = row.logprob;
-        entropy[i] = row.entropy;
-        normalizer[i] = row.normalizer;
-      }
-    });
-    return;
-  }
-  logits.div_(temperature);
-  at::Tensor lse = at::logsumexp(logits, {1});
-  to.logprobs.copy_(logits.gather(1, targets.unsqueeze(1)).squeeze(1) - lse);
-  at::Tensor probabilities = (logits - lse.unsqueeze(1)).exp_();
-  to.entropy.copy_(lse - probabilities.mul_(logits).sum(1));
-  to.normalizer.copy_(lse);
+// Adds a tile of logits of the vocabulary from `start` on.
+void add_tile_cpu(const at::Tensor& logits, const at::Tensor& targets, int64_t start, double temperature,
+                  const Rows& to) {
+  const float* tile = logits.const_data_ptr<float>();
+  const auto* target = targets.const_data_ptr<int64_t>();
+  auto *normalizer = to.normalizer.mutable_data_ptr<double>(), *mean = to.mean.mutable_data_ptr<double>(),
+       *chosen = to.chosen.mutable_data_ptr<double>();
+  const int64_t width = logits.size(1);
+  at::parallel_for(0, logits.size(0), rows_at_a_time(width), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const float* row = tile + i * width;
+      const RowLogprob part = logprob_row(row, width, static_cast<float>(1 / temperature));
+      const double highest = std::max(normalizer[i], part.normalizer);
+      const double before = std::exp(normalizer[i] - highest), now = std::exp(part.normalizer - highest);
+      mean[i] = (mean[i] * before + (part.normalizer - part.entropy) * now) / (before + now);
+      normalizer[i] = highest + std::log(before + now);
+      if (const int64_t own = target[i] - start; own >= 0 && own < width) chosen[i] = row[own] / temperature;
+    }
+  });
 }
 
-// Logits become grad [count] times d logprob / d logits = (onehot - softmax) / temperature.
-void backward_rows(at::Tensor logits, const at::Tensor& targets, const at::Tensor& normalizer, const at::Tensor& grad,
-                   double temperature) {
+void add_tile(at::Tensor logits, const at::Tensor& targets, int64_t start, double temperature, Rows& to) {
+  if (logits.device().is_cpu()) return add_tile_cpu(logits, targets, start, temperature, to);
+  logits.div_(temperature);
+  const at::Tensor part = at::logsumexp(logits, {1}).to(at::kDouble);
+  const at::Tensor part_mean = (at::softmax(logits, 1) * logits).sum(1).to(at::kDouble);
+  const at::Tensor all = at::logaddexp(to.normalizer, part);
+  to.mean.copy_(to.mean * (to.normalizer - all).exp() + part_mean * (part - all).exp());
+  to.normalizer.copy_(all);
+  const at::Tensor own = targets - start, inside = (own >= 0).logical_and(own < logits.size(1));
+  const at::Tensor found = logits.gather(1, own.clamp(0, logits.size(1) - 1).unsqueeze(1)).squeeze(1);
+  to.chosen.copy_(at::where(inside, found.to(at::kDouble), to.chosen));
+}
+
+// Gradients to the log-probabilities and to the entropies of some tokens, [tokens] float32.
+struct RowGradients {
+  at::Tensor logprobs, entropy;
+};
+
+// A tile of logits becomes its gradient.
+void tile_backward(at::Tensor logits, const at::Tensor& targets, int64_t start, double temperature, const Rows& rows,
+                   const RowGradients& grad) {
   if (logits.device().is_cpu()) {
-    float* rows = logits.mutable_data_ptr<float>();
-    const float *normalizers = normalizer.const_data_ptr<float>(), *grads = grad.const_data_ptr<float>();
-    const int64_t *target = targets.const_data_ptr<int64_t>(), vocabulary = logits.size(1);
-    const float scale = static_cast<float>(1 / temperature);
-    at::parallel_for(0, logits.size(0), rows_at_a_time(vocabulary), [&](int64_t begin, int64_t end) {
+    float* tile = logits.mutable_data_ptr<float>();
+    const auto *normalizer = rows.normalizer.const_data_ptr<double>(), *mean = rows.mean.const_data_ptr<double>();
+    const auto *to_logprob = grad.logprobs.const_data_ptr<float>(), *to_entropy = grad.entropy.const_data_ptr<float>();
+    const auto *target = targets.const_data_ptr<int64_t>(), width = logits.size(1);
+    const auto scale = static_cast<float>(1 / temperature);
+    at::parallel_for(0, logits.size(0), rows_at_a_time(width), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        logprob_row_backward(rows + i * vocabulary, vocabulary, target[i], scale, normalizers[i], grads[i]);
+        logprob_row_backward(tile + i * width, width, target[i] - start, scale,
+                             {normalizer[i] - mean[i], normalizer[i]}, to_logprob[i], to_entropy[i]);
       }
     });
     return;
   }
-  at::Tensor g = grad.div(temperature).unsqueeze(1);
-  logits.div_(temperature).sub_(normalizer.unsqueeze(1)).exp_().mul_(g.neg());
-  logits.scatter_add_(1, targets.unsqueeze(1), g);
+  const at::Tensor g = grad.logprobs.div(temperature).unsqueeze(1), e = grad.entropy.div(temperature).unsqueeze(1);
+  const at::Tensor entropy = (rows.normalizer - rows.mean).to(at::kFloat).unsqueeze(1);
+  logits.div_(temperature).sub_(rows.normalizer.to(at::kFloat).unsqueeze(1));
+  const at::Tensor probabilities = logits.exp();
+  logits.clamp_min_(-100).add_(entropy).mul_(e).add_(g).neg_().mul_(probabilities);
+  const at::Tensor own = targets - start, inside = (own >= 0).logical_and(own < logits.size(1));
+  logits.scatter_add_(1, own.clamp(0, logits.size(1) - 1).unsqueeze(1), g * inside.unsqueeze(1));
+}
+
+// to (+)= a b, in float32 whatever a and b are: a sum of many small numbers in bfloat16 would stop growing.
+void add_product(const at::Tensor& to, const at::Tensor& a, const at::Tensor& b, bool first) {
+  if (a.scalar_type() != at::kFloat) {
+    const at::Tensor product = at::matmul(a, b);
+    first ? to.copy_(product) : to.add_(product);
+  } else if (first) {
+    at::Tensor target = to;
+    at::mm_out(target, a, b);
+  } else {
+    to.addmm_(a, b);
+  }
+}
+
+// Calls body(start, count) for parts of `size`.
+template <class Body>
+void in_parts(int64_t all, int64_t size, const Body& body) {
+  for (int64_t start = 0; start < all; start += size) body(start, std::min(size, all - start));
+}
+
+at::Tensor tile_logits(const at::Tensor& hidden, const at::Tensor& head) {
+  return at::matmul(hidden, head.t()).to(at::kFloat);
 }
 
 struct LogprobFunction : torch::autograd::Function<LogprobFunction> {
   static variable_list forward(AutogradContext* ctx, const at::Tensor& hidden, const at::Tensor& head,
-                               const at::Tensor& targets, double temperature, int64_t chunk) {
-    int64_t tokens = hidden.size(0);
-    at::Tensor logprobs = at::empty({tokens}, hidden.options().dtype(at::kFloat));
-    at::Tensor entropy = at::empty_like(logprobs);
-    at::Tensor normalizer = at::empty_like(logprobs);
-    for (int64_t start = 0; start < tokens; start += chunk) {
-      int64_t count = std::min(chunk, tokens - start);
-      ChunkOutput output{logprobs.narrow(0, start, count), entropy.narrow(0, start, count),
-                         normalizer.narrow(0, start, count)};
-      forward_rows(chunk_logits(hidden, head, start, count), targets.narrow(0, start, count), temperature, output);
-    }
-    ctx->save_for_backward({hidden, head, targets, normalizer});
+                               const at::Tensor& targets, double temperature, int64_t tile_tokens,
+                               int64_t tile_vocabulary) {
+    Rows rows = Rows::none(hidden.size(0), hidden.options());
+    in_parts(hidden.size(0), tile_tokens, [&](int64_t start, int64_t count) {
+      const at::Tensor some = hidden.narrow(0, start, count), some_targets = targets.narrow(0, start, count);
+      Rows some_rows = rows.narrow(start, count);
+      in_parts(head.size(0), tile_vocabulary, [&](int64_t first, int64_t width) {
+        add_tile(tile_logits(some, head.narrow(0, first, width)), some_targets, first, temperature, some_rows);
+      });
+    });
+    ctx->save_for_backward({hidden, head, targets, rows.normalizer, rows.mean});
     ctx->saved_data["temperature"] = temperature;
-    ctx->saved_data["chunk"] = chunk;
-    ctx->mark_non_differentiable({entropy});
-    return {logprobs, entropy};
+    ctx->saved_data["tile_tokens"] = tile_tokens;
+    ctx->saved_data["tile_vocabulary"] = tile_vocabulary;
+    return {(rows.chosen - rows.normalizer).to(at::kFloat), (rows.normalizer - rows.mean).to(at::kFloat)};
   }
 
+  // Over the vocabulary outside: a part of head's gradient is finished before the next one begins.
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
-    variable_list saved = ctx->get_saved_variables();
-    const at::Tensor &hidden = saved[0], &head = saved[1], &targets = saved[2], &normalizer = saved[3];
-    double temperature = ctx->saved_data["temperature"].toDouble();
-    int64_t chunk = ctx->saved_data["chunk"].toInt();
+    const variable_list saved = ctx->get_saved_variables();
+    const at::Tensor &hidden = saved[0], &head = saved[1], &targets = saved[2];
+    const Rows rows{saved[3], saved[4], {}};
+    const double temperature = ctx->saved_data["temperature"].toDouble();
     const bool to_hidden = ctx->needs_input_grad(0), to_head = ctx->needs_input_grad(1);
+    const at::Tensor to_logprobs = gradients[0].to(at::kFloat).contiguous(),
+                     to_entropy = gradients[1].to(at::kFloat).contiguous();
     at::Tensor grad_hidden, grad_head;
-    if (to_hidden) grad_hidden = at::empty_like(hidden);
-    // Chunks add up in float32: a sum of many small numbers in bfloat16 would stop growing.
-    if (to_head) grad_head = at::zeros(head.sizes(), head.options().dtype(at::kFloat));
-    at::Tensor grad = gradients[0].to(at::kFloat).contiguous();
-    for (int64_t start = 0; start < hidden.size(0); start += chunk) {
-      int64_t count = std::min(chunk, hidden.size(0) - start);
-      at::Tensor d = chunk_logits(hidden, head, start, count);
-      backward_rows(d, targets.narrow(0, start, count), normalizer.narrow(0, start, count),
-                    grad.narrow(0, start, count), temperature);
-      d = d.to(head.scalar_type());
-      if (to_hidden) grad_hidden.narrow(0, start, count).copy_(at::matmul(d, head));
-      if (!to_head) continue;
-      if (d.scalar_type() == at::kFloat) {
-        grad_head.addmm_(d.t(), hidden.narrow(0, start, count));
-      } else {
-        grad_head.add_(at::matmul(d.t(), hidden.narrow(0, start, count)));
-      }
-    }
-    if (to_head) grad_head = grad_head.to(head.scalar_type());
-    return {grad_hidden, grad_head, at::Tensor(), at::Tensor(), at::Tensor()};
+    if (to_hidden) grad_hidden = at::empty(hidden.sizes(), hidden.options().dtype(at::kFloat));
+    if (to_head) grad_head = at::empty_like(head);
+    in_parts(head.size(0), ctx->saved_data["tile_vocabulary"].toInt(), [&](int64_t first, int64_t width) {
+      const at::Tensor part = head.narrow(0, first, width);
+      const at::Tensor grad_part = at::empty(part.sizes(), part.options().dtype(at::kFloat));
+      in_parts(hidden.size(0), ctx->saved_data["tile_tokens"].toInt(), [&](int64_t start, int64_t count) {
+        const at::Tensor some = hidden.narrow(0, start, count);
+        at::Tensor d = tile_logits(some, part);
+        tile_backward(d, targets.narrow(0, start, count), first, temperature,
+                      {rows.normalizer.narrow(0, start, count), rows.mean.narrow(0, start, count), {}},
+                      {to_logprobs.narrow(0, start, count), to_entropy.narrow(0, start, count)});
+        d = d.to(head.scalar_type());
+        if (to_hidden) add_product(grad_hidden.narrow(0, start, count), d, part, first == 0);
+        if (to_head) add_product(grad_part, d.t(), some, start == 0);
+      });
+      if (to_head) grad_head.narrow(0, first, width).copy_(grad_part);
+    });
+    if (to_hidden) grad_hidden = grad_hidden.to(hidden.scalar_type());
+    return {grad_hidden, grad_head, {}, {}, {}, {}};
   }
 };
 
 }  // namespace
 
 TokenLogprobs token_logprobs(const at::Tensor& hidden, const at::Tensor& head, const at::Tensor& targets,
-                             double temperature, int64_t chunk) {
-  variable_list outputs = LogprobFunction::apply(hidden, head, targets.contiguous(), temperature, chunk);
+                             double temperature, const LogprobTile& tile) {
+  if (targets.numel() > 0) {
+    const int64_t lowest = targets.min().item<int64_t>(), highest = targets.max().item<int64_t>();
+    TORCH_CHECK(lowest >= 0 && highest < head.size(0), "targets from ", lowest, " to ", highest, " of ", head.size(0),
+                " tokens");
+  }
+  const variable_list outputs =
+      LogprobFunction::apply(hidden, head, targets.contiguous(), temperature, tile.tokens, tile.vocabulary);
   return {outputs[0], outputs[1]};
 }
 

@@ -1,5 +1,5 @@
-// Log-probability of chosen tokens without a whole [tokens, vocabulary] matrix: logits are made in chunks over tokens,
-// and made again in the backward pass.
+// Log-probability of chosen tokens without a whole [tokens, vocabulary] matrix: logits are made tile by tile, and made
+// again in the backward pass.
 #pragma once
 #include <ATen/core/Tensor.h>
 
@@ -7,14 +7,21 @@
 
 namespace golong::nn {
 
+// A part of the [tokens, vocabulary] matrix: so much of it is there at a time, in float32 (32 MB by default).
+struct LogprobTile {
+  int64_t tokens = 2048;
+  int64_t vocabulary = 4096;
+};
+
 struct TokenLogprobs {
   at::Tensor logprobs;  // [T] float32, with gradient to hidden and head
-  at::Tensor entropy;   // [T] float32, of the same distribution, detached
+  at::Tensor entropy;   // [T] float32, of the same distribution, likewise
 };
 
 // hidden [T, C], head [V, C], targets [T] int64, each in [0, V). The logits are hidden head^T / temperature, natural
-// logarithm. `chunk` tokens at a time: peak memory is chunk * V floats. Gradients are exact.
+// logarithm. Peak memory depends neither on T nor on V, but for a copy of hidden and head's gradients. Gradients are
+// exact.
 TokenLogprobs token_logprobs(const at::Tensor& hidden, const at::Tensor& head, const at::Tensor& targets,
-                             double temperature = 1.0, int64_t chunk = 1024);
+                             double temperature = 1.0, const LogprobTile& tile = {});
 
 }  // namespace golong::nn

@@ -144,7 +144,7 @@ GOLONG_INLINE void swiglu_row_backward(const float* grad, const float* gate, con
 
 // Sums in float32 over parts of the row, the parts in double: vocabularies have 150,000 entries.
 template <int Lanes>
-GOLONG_INLINE RowLogprob logprob_row(const float* logits, int64_t count, int64_t target, float scale) {
+GOLONG_INLINE RowLogprob logprob_row(const float* logits, int64_t count, float scale) {
   constexpr int64_t kPart = 1024;
   Floats<Lanes> top = Floats<Lanes>{} + kMinusInfinity, x;
   each_vector<Lanes>(
@@ -169,23 +169,26 @@ GOLONG_INLINE RowLogprob logprob_row(const float* logits, int64_t count, int64_t
     sum += static_cast<double>(sum_of<Lanes>(part));
     weighted += static_cast<double>(sum_of<Lanes>(part_weighted));
   }
-  const double shifted = std::log(sum), shift = static_cast<double>(highest) * scale;
-  return {static_cast<float>((static_cast<double>(logits[target]) - highest) * scale - shifted),
-          static_cast<float>(shifted - weighted / sum), static_cast<float>(shifted + shift)};
+  const double shifted = std::log(sum);
+  return {shifted - weighted / sum, shifted + static_cast<double>(highest) * scale};
 }
 
+// With p = softmax and H its entropy: d log p_target / d x_i = onehot_i - p_i, d H / d x_i = -p_i (log p_i + H).
 template <int Lanes>
-GOLONG_INLINE void logprob_row_backward(float* logits, int64_t count, int64_t target, float scale, float normalizer,
-                                        float grad) {
+GOLONG_INLINE void logprob_row_backward(float* logits, int64_t count, int64_t target, float scale,
+                                        const RowLogprob& row, float grad, float grad_entropy) {
+  const auto normalizer = static_cast<float>(row.normalizer), entropy = static_cast<float>(row.entropy);
   each_vector<Lanes>(
       count, [&](int64_t i, int64_t valid) __attribute__((always_inline)) {
-        Floats<Lanes> x;
+        Floats<Lanes> x, p;
         load_up_to<Lanes>(logits + i, valid, kMinusInfinity, x);
         x = x * scale - normalizer;
-        exp_in_place<Lanes>(x);
-        store_up_to<Lanes>(x * (-grad * scale), valid, logits + i);
+        p = x;
+        exp_in_place<Lanes>(p);
+        x = x < -100.0f ? Floats<Lanes>{} - 100.0f : x;  // p is 0 there, and 0 times infinity is not
+        store_up_to<Lanes>(p * ((-grad - grad_entropy * (x + entropy)) * scale), valid, logits + i);
       });
-  logits[target] += grad * scale;
+  if (target >= 0 && target < count) logits[target] += grad * scale;
 }
 
 }  // namespace kernel
@@ -213,12 +216,12 @@ GOLONG_VERSIONS(void, swiglu_row_backward,
                  float* grad_up),
                 (grad, gate, up, count, grad_gate, grad_up))
 
-GOLONG_VERSIONS(RowLogprob, logprob_row, (const float* logits, int64_t count, int64_t target, float scale),
-                (logits, count, target, scale))
+GOLONG_VERSIONS(RowLogprob, logprob_row, (const float* logits, int64_t count, float scale), (logits, count, scale))
 
 GOLONG_VERSIONS(void, logprob_row_backward,
-                (float* logits, int64_t count, int64_t target, float scale, float normalizer, float grad),
-                (logits, count, target, scale, normalizer, grad))
+                (float* logits, int64_t count, int64_t target, float scale, const RowLogprob& row, float grad,
+                 float grad_entropy),
+                (logits, count, target, scale, row, grad, grad_entropy))
 
 std::vector<RowKernels> row_kernel_versions() {
   const auto rms_norm = GOLONG_RUNNABLE_VERSIONS(rms_norm_rows);

@@ -23,16 +23,17 @@ void swiglu_row(const float* gate, const float* up, int64_t count, float* y);
 void swiglu_row_backward(const float* grad, const float* gate, const float* up, int64_t count, float* grad_gate,
                          float* grad_up);
 
-// The distribution softmax(logits * scale) of one row.
+// The distribution softmax(logits * scale) of one row, or of a part of it.
 struct RowLogprob {
-  float logprob;     // of the target
-  float entropy;     // natural logarithm
-  float normalizer;  // log of the sum of exp(logits * scale)
+  double entropy;     // natural logarithm
+  double normalizer;  // log of the sum of exp(logits * scale)
 };
-RowLogprob logprob_row(const float* logits, int64_t count, int64_t target, float scale);
+RowLogprob logprob_row(const float* logits, int64_t count, float scale);
 
-// Replaces logits by grad times the gradient of the target's log-probability to them: (onehot - softmax) * scale.
-void logprob_row_backward(float* logits, int64_t count, int64_t target, float scale, float normalizer, float grad);
+// Replaces logits by their gradient: grad times the one of the target's log-probability, grad_entropy times the one of
+// the entropy. `row` is that of the whole row; a target that is not in this part is negative or at least `count`.
+void logprob_row_backward(float* logits, int64_t count, int64_t target, float scale, const RowLogprob& row, float grad,
+                          float grad_entropy);
 
 // All of them for each instruction set that this machine has, the one that is used first; for tests.
 struct RowKernels {

@@ -1,48 +1,19 @@
 #include "core/rollout/benchmark.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <chrono>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "core/base/machine.h"
 #include "core/base/random.h"
+#include "core/nn/machine_speed.h"
 #include "core/rollout/engine.h"
 #include "core/rollout/kv_pages.h"
 
 namespace golong {
 namespace {
-
-double fastest(int64_t times, const std::function<void()>& run) {
-  double best = 0;
-  for (int64_t i = 0; i < times; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    run();
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    if (i == 0 || seconds < best) best = seconds;
-  }
-  return best;
-}
-
-// Every thread adds up a part of what no cache holds.
-double measure_bandwidth() {
-  const int64_t count = int64_t{1} << 27;  // half a gigabyte
-  const at::Tensor numbers = at::ones({count}, at::kFloat);
-  double sink = 0;
-  const double seconds = fastest(4, [&] { sink += numbers.sum().item<double>(); });
-  return sink > 0 ? static_cast<double>(count) * 4 / seconds : 0;
-}
-
-double measure_matmul(at::ScalarType dtype) {
-  const int64_t size = 2048;
-  const at::Tensor a = at::ones({size, size}, dtype), b = at::ones({size, size}, dtype);
-  at::Tensor c = at::empty({size, size}, dtype);
-  return 2 * static_cast<double>(size * size * size) / fastest(6, [&] { at::mm_out(c, a, b); });
-}
 
 std::vector<Prompt> random_prompts(const RolloutWork& work, int64_t vocabulary) {
   std::vector<Prompt> prompts;
@@ -97,15 +68,15 @@ RolloutSpeed measure_rollout(const Model& model, const RolloutWork& work) {
   for (int64_t i = 0; i < work.repetitions; ++i) {
     RolloutEngine engine(model, {.max_running_responses = work.n * work.groups});
     page_bytes = engine.page_bytes();
-    const double seconds = fastest(
+    const double seconds = nn::fastest_seconds(
         1, [&] { engine.generate(random_prompts(work, model.shape().vocabulary), sampling, 0, Stream::eval, i); });
     if (i > 0 && seconds >= speed.seconds) continue;
     speed.seconds = seconds;
     best = engine.stats();
   }
   speed.peak_bytes = memory.peak_above();
-  speed.memory_bandwidth = measure_bandwidth();
-  speed.matmul_flops = measure_matmul(model.dtype());
+  speed.memory_bandwidth = nn::measure_bandwidth();
+  speed.matmul_flops = nn::measure_matmul(model.dtype());
   speed.first_token_seconds = best.first_token_seconds;
   speed.prefill_tokens = static_cast<double>(best.prompt_tokens) / best.prefill_seconds;
   const int64_t rows = work.n * work.groups;

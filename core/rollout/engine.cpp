@@ -54,14 +54,16 @@ struct RolloutEngine::State {
     Stream stream;
     const RolloutHooks& hooks;
     Clock::time_point start;
-    Schedule schedule;
+    RolloutSchedule schedule;
   };
 
   void check(const Prompt& prompt, const Sampling& sampling) const;
+  // For what is kept that was never computed, or is not finite.
+  void lose_memory() { memory = std::make_unique<KvMemory>(model.shape(), model.dtype(), budget_bytes); }
   void run(std::vector<Group>& groups, const Sampling& sampling, uint64_t seed, Stream stream,
            const RolloutHooks& hooks);
   void enter(Call& call);
-  void prefill(const std::vector<Entry>& entries);
+  void prefill(const Call& call, const std::vector<Entry>& entries);
   void decode(Call& call);
   void choose(Call& call, const at::Tensor& hidden, const std::vector<Pick>& picks);
   void choose_from(Call& call, const at::Tensor& logits, const std::vector<Pick>& picks);
@@ -72,6 +74,7 @@ struct RolloutEngine::State {
   const int64_t budget_bytes;
   std::unique_ptr<KvMemory> memory;
   std::optional<std::pair<int64_t, Stream>> kept;  // the weights and the stream that made what is kept in memory
+  bool computing = false;                          // prompts are in memory that are not yet computed
   RolloutStats stats;
 };
 
@@ -110,11 +113,13 @@ void RolloutEngine::State::check(const Prompt& prompt, const Sampling& sampling)
 
 // Computes what enters: prompts from where they are not yet in memory, and responses that were sent back, but for their
 // last token. In passes of some thousand tokens, which bounds the memory of the activations.
-void RolloutEngine::State::prefill(const std::vector<Entry>& entries) {
+void RolloutEngine::State::prefill(const Call& call, const std::vector<Entry>& entries) {
+  computing = true;
   ForwardBatch batch;
   std::vector<std::pair<ActiveGroup*, int64_t>> ends;  // prompts that end in this pass, and the row of the last token
   const auto run = [&] {
     if (batch.rows() == 0) return;
+    if (call.hooks.should_stop && call.hooks.should_stop()) throw Stopped("generation was stopped");
     const at::Tensor hidden = batch.run(model, memory->pages());
     for (const auto& [active, row] : ends) active->last = hidden.narrow(0, row, 1).clone();
     batch = {};
@@ -149,6 +154,7 @@ void RolloutEngine::State::prefill(const std::vector<Entry>& entries) {
     }
   }
   run();
+  computing = false;
 }
 
 void RolloutEngine::State::enter(Call& call) {
@@ -161,7 +167,7 @@ void RolloutEngine::State::enter(Call& call) {
     if (entry.prompt_start < all) (again ? stats.recomputed_tokens : stats.prompt_tokens) += all - entry.prompt_start;
     if (!again) stats.shared_prompt_tokens += entry.prompt_start;
   }
-  prefill(entries);
+  prefill(call, entries);
   // The prompt's last row serves the first token of all its responses.
   std::vector<at::Tensor> last;
   std::vector<Pick> picks;
@@ -183,7 +189,7 @@ void RolloutEngine::State::decode(Call& call) {
   std::vector<Pick> picks;
   for (ActiveGroup* active : call.schedule.make_room()) {
     for (size_t sample = 0; sample < active->samples.size(); ++sample) {
-      if (active->samples[sample].state != Sample::State::running) continue;
+      if (active->samples[sample].state != ActiveSample::State::running) continue;
       const std::span<const int32_t> tokens = active->group->responses[sample].token_ids;
       picks.push_back({active, sample, batch.rows()});
       batch.add_response(active->prompt, active->samples[sample].own, static_cast<int64_t>(tokens.size()) - 1,
@@ -242,7 +248,9 @@ void RolloutEngine::State::add_token(Call& call, ActiveGroup& active, size_t sam
   ++stats.response_tokens;
   if (call.sampling.rule.repetition_penalty != 1) active.samples[sample].seen.add(choice.token);
   const auto length = static_cast<int64_t>(response.token_ids.size());
-  const bool stop = std::ranges::find(call.sampling.stop_ids, choice.token) != call.sampling.stop_ids.end();
+  std::optional<StopSearch>& search = active.samples[sample].search;
+  const bool stop = std::ranges::find(call.sampling.stop_ids, choice.token) != call.sampling.stop_ids.end() ||
+                    (search && search->push(choice.token));
   const bool full = length >= call.sampling.max_response_tokens ||
                     static_cast<int64_t>(prompt.token_ids.size()) + length >= model.shape().max_positions;
   response.finish = stop ? Finish::stop : Finish::length;
@@ -252,13 +260,19 @@ void RolloutEngine::State::add_token(Call& call, ActiveGroup& active, size_t sam
 
 void RolloutEngine::State::run(std::vector<Group>& groups, const Sampling& sampling, uint64_t seed, Stream stream,
                                const RolloutHooks& hooks) {
-  Call call{sampling, seed,         stream,
-            hooks,    Clock::now(), Schedule(*memory, groups, options.max_running_responses, options.share_prefixes)};
+  Call call{sampling,     seed,
+            stream,       hooks,
+            Clock::now(), RolloutSchedule(*memory, groups, options.max_running_responses, options.share_prefixes)};
+  if (!sampling.stop.strings.empty()) {
+    for (ActiveGroup& active : call.schedule.groups()) {
+      for (ActiveSample& sample : active.samples) sample.search.emplace(sampling.stop);
+    }
+  }
   if (sampling.rule.repetition_penalty != 1) {
     for (ActiveGroup& active : call.schedule.groups()) {
       SeenTokens seen;
       for (int32_t token : active.group->prompt.token_ids) seen.add(token);
-      for (Sample& sample : active.samples) sample.seen = seen;
+      for (ActiveSample& sample : active.samples) sample.seen = seen;
     }
   }
   while (!call.schedule.done()) {
@@ -277,6 +291,7 @@ std::vector<Group> RolloutEngine::generate(std::vector<Prompt> prompts, const Sa
   const c10::InferenceMode inference;
   const nn::RowByRow row_by_row(s.options.batch_invariant);
   s.stats = {};
+  s.computing = false;
   // An evaluation leaves no trace in what is generated for training afterwards.
   if (const std::pair now(weights_step, stream); std::exchange(s.kept, now) != now) s.memory->forget();
   std::vector<Group> groups(prompts.size());
@@ -287,9 +302,11 @@ std::vector<Group> RolloutEngine::generate(std::vector<Prompt> prompts, const Sa
   }
   try {
     s.run(groups, sampling, seed, stream, hooks);
+  } catch (const Stopped&) {
+    if (s.computing) s.lose_memory();
+    throw;
   } catch (...) {
-    // Pages may be kept that were never computed, or hold what is not finite.
-    s.memory = std::make_unique<KvMemory>(s.model.shape(), s.model.dtype(), s.budget_bytes);
+    s.lose_memory();
     throw;
   }
   return groups;

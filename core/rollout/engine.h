@@ -10,6 +10,7 @@
 #include "core/data/group.h"
 #include "core/model/model.h"
 #include "core/rollout/sampling.h"
+#include "core/rollout/stop_strings.h"
 
 namespace golong {
 
@@ -18,6 +19,7 @@ struct Sampling {
   int64_t max_response_tokens = 256;
   SamplingRule rule;
   std::vector<int32_t> stop_ids;  // end a response; part of it
+  StopStrings stop;               // end it, too; their tokens are part of it, its text ends before them
 };
 
 enum class Stream : uint64_t { train = 0, eval = 1 };

@@ -12,7 +12,8 @@ EngineOptions engine_options(const RolloutConfig& config) {
           .batch_invariant = config.batch_invariant};
 }
 
-Sampling train_sampling(const Config& config, std::vector<int32_t> stop_ids) {
+Sampling train_sampling(const Config& config, std::vector<int32_t> stop_ids,
+                        const std::shared_ptr<const Tokenizer>& tokenizer) {
   const RolloutConfig& rollout = config.rollout;
   return {.n = rollout.n,
           .max_response_tokens = rollout.max_response_tokens,
@@ -21,15 +22,18 @@ Sampling train_sampling(const Config& config, std::vector<int32_t> stop_ids) {
                    .top_k = rollout.top_k,
                    .top_p = rollout.top_p,
                    .min_p = rollout.min_p},
-          .stop_ids = std::move(stop_ids)};
+          .stop_ids = std::move(stop_ids),
+          .stop = {config.rollout.stop, tokenizer}};
 }
 
-Sampling eval_sampling(const Config& config, std::vector<int32_t> stop_ids) {
+Sampling eval_sampling(const Config& config, std::vector<int32_t> stop_ids,
+                       const std::shared_ptr<const Tokenizer>& tokenizer) {
   const EvalConfig& eval = config.eval;
   return {.n = eval.n,
           .max_response_tokens = eval.max_response_tokens,
           .rule = {.temperature = eval.temperature, .top_k = eval.top_k, .top_p = eval.top_p, .min_p = eval.min_p},
-          .stop_ids = std::move(stop_ids)};
+          .stop_ids = std::move(stop_ids),
+          .stop = {config.rollout.stop, tokenizer}};
 }
 
 }  // namespace golong

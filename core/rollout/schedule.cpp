@@ -13,13 +13,15 @@ int64_t pages_needed(const Response& response) {
 
 }  // namespace
 
-int64_t ActiveGroup::count(Sample::State state) const { return std::ranges::count(samples, state, &Sample::state); }
-
-bool ActiveGroup::is_expected() const {
-  return count(Sample::State::running) == 0 && count(Sample::State::waiting) > 0;
+int64_t ActiveGroup::count(ActiveSample::State state) const {
+  return std::ranges::count(samples, state, &ActiveSample::state);
 }
 
-Schedule::Schedule(KvMemory& memory, std::vector<Group>& groups, int64_t max_running, bool share_prefixes)
+bool ActiveGroup::is_expected() const {
+  return count(ActiveSample::State::running) == 0 && count(ActiveSample::State::waiting) > 0;
+}
+
+RolloutSchedule::RolloutSchedule(KvMemory& memory, std::vector<Group>& groups, int64_t max_running, bool share_prefixes)
     : memory_(memory), max_running_(max_running) {
   for (Group& group : groups) {
     ActiveGroup& active = groups_.emplace_back();
@@ -30,19 +32,19 @@ Schedule::Schedule(KvMemory& memory, std::vector<Group>& groups, int64_t max_run
   }
 }
 
-Schedule::~Schedule() {
+RolloutSchedule::~RolloutSchedule() {
   for (ActiveGroup& active : groups_) {
     if (active.is_expected()) memory_.expect(active.names, -1);
-    for (Sample& sample : active.samples) memory_.release(sample.own);
+    for (ActiveSample& sample : active.samples) memory_.release(sample.own);
     memory_.release(active.prompt);
   }
 }
 
-std::vector<Entry> Schedule::admit() {
+std::vector<Entry> RolloutSchedule::admit() {
   std::vector<Entry> entries;
   for (size_t i = 0; i < groups_.size() && running_ < max_running_; ++i) {
     ActiveGroup& active = groups_[i];
-    const int64_t waiting = active.count(Sample::State::waiting);
+    const int64_t waiting = active.count(ActiveSample::State::waiting);
     if (waiting == 0) continue;
     std::vector<size_t> samples = fitting(active);
     const bool all = static_cast<int64_t>(samples.size()) == waiting;
@@ -57,12 +59,13 @@ std::vector<Entry> Schedule::admit() {
 
 // The waiting responses of a group for which there is room. One page stays free for each response that runs, so that
 // what enters is not sent back at the next token.
-std::vector<size_t> Schedule::fitting(const ActiveGroup& active) const {
+std::vector<size_t> RolloutSchedule::fitting(const ActiveGroup& active) const {
   int64_t free = memory_.available() - running_, room = max_running_ - running_;
-  if (active.count(Sample::State::running) == 0) free -= memory_.cost(active.group->prompt.token_ids, active.names);
+  if (active.count(ActiveSample::State::running) == 0)
+    free -= memory_.cost(active.group->prompt.token_ids, active.names);
   std::vector<size_t> fit;
   for (size_t i = 0; i < active.samples.size() && room > 0; ++i) {
-    if (active.samples[i].state != Sample::State::waiting) continue;
+    if (active.samples[i].state != ActiveSample::State::waiting) continue;
     const int64_t pages = pages_needed(active.group->responses[i]);
     const bool alone = running_ == 0 && fit.empty();
     if (free < pages + (alone ? 0 : 1)) break;
@@ -73,12 +76,12 @@ std::vector<size_t> Schedule::fitting(const ActiveGroup& active) const {
   return fit;
 }
 
-Entry Schedule::enter(ActiveGroup& active, std::vector<size_t> samples) {
+Entry RolloutSchedule::enter(ActiveGroup& active, std::vector<size_t> samples) {
   const std::vector<int32_t>& tokens = active.group->prompt.token_ids;
   const auto length = static_cast<int64_t>(tokens.size());
   Entry entry{&active, length, std::move(samples)};
   bool fits = true;
-  if (active.count(Sample::State::running) == 0) {
+  if (active.count(ActiveSample::State::running) == 0) {
     memory_.share(active.prompt, tokens, active.names);
     memory_.expect(active.names, -1);
     entry.prompt_start = active.prompt.tokens;
@@ -86,8 +89,8 @@ Entry Schedule::enter(ActiveGroup& active, std::vector<size_t> samples) {
     if (fits) memory_.keep(active.prompt, tokens, active.names);
   }
   for (size_t i : entry.samples) {
-    Sample& sample = active.samples[i];
-    sample.state = Sample::State::running;
+    ActiveSample& sample = active.samples[i];
+    sample.state = ActiveSample::State::running;
     fits = fits && memory_.extend(sample.own, pages_needed(active.group->responses[i]) * kPageTokens);
   }
   assert(fits);
@@ -96,45 +99,47 @@ Entry Schedule::enter(ActiveGroup& active, std::vector<size_t> samples) {
   return entry;
 }
 
-std::vector<ActiveGroup*> Schedule::make_room() {
+std::vector<ActiveGroup*> RolloutSchedule::make_room() {
   std::vector<ActiveGroup*> groups;
   for (size_t i = 0; i < entered_; ++i) {
     ActiveGroup& active = groups_[i];
     for (size_t s = 0; s < active.samples.size(); ++s) {
-      Sample& sample = active.samples[s];
+      ActiveSample& sample = active.samples[s];
       const auto tokens = static_cast<int64_t>(active.group->responses[s].token_ids.size());
-      while (sample.state == Sample::State::running && !memory_.extend(sample.own, tokens)) send_back_last();
+      while (sample.state == ActiveSample::State::running && !memory_.extend(sample.own, tokens)) send_back_last();
     }
-    if (active.count(Sample::State::running) > 0) groups.push_back(&active);
+    if (active.count(ActiveSample::State::running) > 0) groups.push_back(&active);
   }
   return groups;
 }
 
-void Schedule::send_back_last() {
+void RolloutSchedule::send_back_last() {
   for (size_t i = entered_; i-- > 0;) {
     for (size_t s = groups_[i].samples.size(); s-- > 0;) {
-      if (groups_[i].samples[s].state != Sample::State::running) continue;
+      if (groups_[i].samples[s].state != ActiveSample::State::running) continue;
       ++sent_back_;
-      return stop(groups_[i], groups_[i].samples[s], Sample::State::waiting);
+      return stop(groups_[i], groups_[i].samples[s], ActiveSample::State::waiting);
     }
   }
   assert(false);
 }
 
-void Schedule::finish(ActiveGroup& active, size_t sample) { stop(active, active.samples[sample], Sample::State::done); }
+void RolloutSchedule::finish(ActiveGroup& active, size_t sample) {
+  stop(active, active.samples[sample], ActiveSample::State::done);
+}
 
-void Schedule::stop(ActiveGroup& active, Sample& sample, Sample::State state) {
+void RolloutSchedule::stop(ActiveGroup& active, ActiveSample& sample, ActiveSample::State state) {
   sample.state = state;
   memory_.release(sample.own);
   --running_;
-  if (active.count(Sample::State::running) > 0) return;
+  if (active.count(ActiveSample::State::running) > 0) return;
   if (active.is_expected()) memory_.expect(active.names, 1);
   memory_.release(active.prompt);
 }
 
-void Schedule::retire() {
+void RolloutSchedule::retire() {
   const auto over = [](const ActiveGroup& active) {
-    return active.count(Sample::State::done) == static_cast<int64_t>(active.samples.size());
+    return active.count(ActiveSample::State::done) == static_cast<int64_t>(active.samples.size());
   };
   for (size_t i = entered_; i-- > 0;) {
     if (!over(groups_[i])) continue;

@@ -5,20 +5,23 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <vector>
 
 #include "core/data/group.h"
 #include "core/rollout/kv_memory.h"
 #include "core/rollout/sampling.h"
+#include "core/rollout/stop_strings.h"
 
 namespace golong {
 
 // One response on its way. While it waits its tokens stay, its keys and values do not: they are computed again.
-struct Sample {
+struct ActiveSample {
   enum class State { waiting, running, done };
   State state = State::waiting;
   PageList own;
-  SeenTokens seen;  // by a repetition penalty, where there is one
+  SeenTokens seen;                   // by a repetition penalty, where there is one
+  std::optional<StopSearch> search;  // where there are stop strings
 };
 
 // A group on its way.
@@ -27,9 +30,9 @@ struct ActiveGroup {
   std::vector<uint64_t> names;  // of the prompt's pages that can be shared
   PageList prompt;              // empty while none of the responses runs
   at::Tensor last;              // hidden state of the prompt's last token [1, C], once computed
-  std::vector<Sample> samples;
+  std::vector<ActiveSample> samples;
 
-  int64_t count(Sample::State state) const;
+  int64_t count(ActiveSample::State state) const;
   bool is_expected() const;  // it holds no pages and is to come
 };
 
@@ -41,13 +44,13 @@ struct Entry {
 };
 
 // Not thread-safe.
-class Schedule {
+class RolloutSchedule {
  public:
   // `share_prefixes`: prompts that begin alike share pages.
-  Schedule(KvMemory& memory, std::vector<Group>& groups, int64_t max_running, bool share_prefixes);
-  ~Schedule();  // gives all pages back
-  Schedule(const Schedule&) = delete;
-  Schedule& operator=(const Schedule&) = delete;
+  RolloutSchedule(KvMemory& memory, std::vector<Group>& groups, int64_t max_running, bool share_prefixes);
+  ~RolloutSchedule();  // gives all pages back
+  RolloutSchedule(const RolloutSchedule&) = delete;
+  RolloutSchedule& operator=(const RolloutSchedule&) = delete;
 
   bool done() const { return groups_.empty(); }
   std::deque<ActiveGroup>& groups() { return groups_; }  // that have not come to their end, in their order
@@ -69,7 +72,7 @@ class Schedule {
 
  private:
   void send_back_last();
-  void stop(ActiveGroup& active, Sample& sample, Sample::State state);
+  void stop(ActiveGroup& active, ActiveSample& sample, ActiveSample::State state);
   std::vector<size_t> fitting(const ActiveGroup& active) const;
   Entry enter(ActiveGroup& active, std::vector<size_t> samples);
 

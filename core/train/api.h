@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,21 +28,45 @@ struct TrainOptions {
   StopFlag* stop = nullptr;
 };
 
-// `golong generate`: see core/train/generate.h.
-struct GenerateOptions {
-  std::string model, input, output;
-  int64_t n = 1;
+// How responses are drawn: see core/rollout/sampling.h.
+struct SamplingOptions {
   int64_t max_new_tokens = 512;
   double temperature = 1;
   double top_p = 1;
   int64_t top_k = 0;
   double min_p = 0;
   double repetition_penalty = 1;
+  std::vector<std::string> stop;  // texts that end a response
   uint64_t seed = 0;
+};
+
+// A model that generates.
+struct GeneratorOptions {
+  std::string model;
+  std::string dtype = "float32";
   std::string chat_template = ModelConfig().chat_template;
+  SamplingOptions sampling;
+};
+
+// `golong generate`: see core/train/generate.h.
+struct GenerateOptions : GeneratorOptions {
+  std::string input, output;
+  int64_t n = 1;
   bool raw = false;
   bool logprobs = false;
-  std::string dtype = "float32";
+};
+
+// `golong chat`: see core/train/chat.h.
+struct ChatOptions : GeneratorOptions {
+  std::string system;    // "": none
+  std::string document;  // stands before the first question
+  bool thinking = true;
+};
+struct ChatTerminal {
+  std::function<std::optional<std::string>()> read;  // what the user says; none: the end
+  std::function<void(const std::string&)> write;     // a piece of the answer, whole characters
+  std::function<void(const std::string&)> end;       // the answer has come to its end; what is to be said of it
+  StopFlag* stop = nullptr;                          // ends the answer
 };
 
 // `golong bench rollout`: see core/rollout/benchmark.h. 0 threads: all cores.
@@ -49,6 +74,17 @@ struct RolloutBenchOptions {
   std::string model;
   std::string dtype = "float32";
   int64_t prompt_tokens = 2048, n = 16, new_tokens = 128, groups = 1, repetitions = 3, threads = 0;
+};
+
+// `golong bench train`: see core/train/benchmark.h.
+struct TrainBenchOptions {
+  std::string model;
+  std::string dtype = "float32";
+  int64_t prompt_tokens = 2048, n = 16, response_tokens = 128, groups = 1, repetitions = 3, threads = 0;
+  int64_t micro_batch_tokens = 16384;
+  bool share_prefix = true;
+  std::string batch;           // file in place of random tokens
+  std::string dump_gradients;  // file
 };
 
 struct EngineApi {
@@ -68,7 +104,9 @@ struct EngineApi {
                    const std::string& dtype);
   // Responses to the prompts of a file; returns how many rows have some.
   int64_t (*generate)(const GenerateOptions&, StopFlag*);
+  void (*chat)(const ChatOptions&, const ChatTerminal&);
   std::string (*bench_rollout)(const RolloutBenchOptions&);  // JSON
+  std::string (*bench_train)(const TrainBenchOptions&);      // JSON
   std::string (*describe)();  // LibTorch's version, devices, threads: for `golong doctor`
 };
 

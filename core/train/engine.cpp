@@ -15,6 +15,8 @@
 #include "core/rollout/benchmark.h"
 #include "core/rollout/options.h"
 #include "core/train/api.h"
+#include "core/train/benchmark.h"
+#include "core/train/chat.h"
 #include "core/train/generate.h"
 #include "core/train/grpo.h"
 #include "core/train/logprobs.h"
@@ -71,7 +73,7 @@ std::string evaluate_model(const Config& config, std::shared_ptr<const plugin::R
   Scorer scorer(config, work.registry);
   Progress progress("evaluate", static_cast<int64_t>(rows_to_measure(*rows, config.eval).size()));
   Evaluation evaluation = evaluate(
-      engine, scorer, *rows, *work.tokenizer, work.stop_ids, config, 0, [stop] { return stop_asked(stop); },
+      engine, scorer, *rows, work.tokenizer, work.stop_ids, config, 0, [stop] { return stop_asked(stop); },
       [&](size_t done) { progress.update(static_cast<int64_t>(done)); });
   json::object after, errors, counts, parsed, not_scored;
   for (const auto& [task, score] : evaluation.tasks) {
@@ -124,14 +126,35 @@ std::string bench_rollout(const RolloutBenchOptions& options) {
                    {"decode_matmul_share", speed.decode_matmul_share}});
 }
 
+std::string bench_train(const TrainBenchOptions& options) {
+  keep_memory();
+  if (options.threads > 0) at::set_num_threads(static_cast<int>(options.threads));
+  const std::unique_ptr<Model> model = load_model(options.model, parse_dtype(options.dtype), at::kCPU);
+  const int64_t vocabulary = model->shape().vocabulary;
+  const TrainBatch batch =
+      options.batch.empty() ? random_train_batch(options, vocabulary) : read_train_batch(options.batch, vocabulary);
+  const TrainSpeed speed = measure_training(*model, batch, options);
+  return json::serialize(json::object{{"dtype", options.dtype},
+                                      {"threads", at::get_num_threads()},
+                                      {"share_prefix", options.share_prefix},
+                                      {"median_s", speed.median_seconds},
+                                      {"peak_bytes", speed.peak_bytes},
+                                      {"loss", speed.loss},
+                                      {"grad_norm", speed.gradient_norm},
+                                      {"tokens", speed.tokens},
+                                      {"flops", speed.flops},
+                                      {"flops_per_s", speed.flops / speed.median_seconds},
+                                      {"matmul_flops_per_s", speed.matmul_flops}});
+}
+
 std::string describe() {
   std::ostringstream text;
   text << "LibTorch " << TORCH_VERSION << ", " << at::get_num_threads() << " threads, CPU";
   return text.str();
 }
 
-constexpr EngineApi kApi{run_grpo,       run_sft,         evaluate_model, export_checkpoint, make_fresh_model,
-                         write_logprobs, write_responses, bench_rollout,  describe};
+constexpr EngineApi kApi{run_grpo,        run_sft, evaluate_model, export_checkpoint, make_fresh_model, write_logprobs,
+                         write_responses, chat,    bench_rollout,  bench_train,       describe};
 
 }  // namespace
 }  // namespace golong

@@ -15,12 +15,10 @@
 #include "core/config/toml_text.h"
 #include "core/data/json_slice.h"
 #include "core/data/row_file.h"
-#include "core/eval/evaluate.h"
 #include "core/report/log.h"
 #include "core/report/progress.h"
-#include "core/rollout/engine.h"
-#include "core/text/chat_template.h"
 #include "core/text/utf8.h"
+#include "core/train/generator.h"
 #include "core/train/workspace.h"
 
 namespace golong {
@@ -50,14 +48,17 @@ std::string files_of(const std::string& folder) {
 
 // What the output depends on, as TOML: two parts of one work say the same.
 std::string settings(const GenerateOptions& o, const RowFile& rows) {
+  const SamplingOptions& s = o.sampling;
+  std::string stop;
+  for (const std::string& text : s.stop) stop += (stop.empty() ? "" : ", ") + toml_string(text);
   std::ostringstream text;
   text << "input = " << toml_string(rows.fingerprint()) << "\nmodel = " << toml_string(fs::canonical(o.model).string())
        << "\nmodel-files = " << toml_string(files_of(o.model)) << "\ndtype = " << toml_string(o.dtype)
        << "\nchat-template = " << toml_string(o.raw ? "" : o.chat_template) << "\nn = " << o.n
-       << "\nmax-new-tokens = " << o.max_new_tokens << "\ntemperature = " << toml_number(o.temperature)
-       << "\ntop-p = " << toml_number(o.top_p) << "\ntop-k = " << o.top_k << "\nmin-p = " << toml_number(o.min_p)
-       << "\nrepetition-penalty = " << toml_number(o.repetition_penalty) << "\nseed = " << o.seed
-       << "\nlogprobs = " << (o.logprobs ? "true" : "false") << "\n";
+       << "\nmax-new-tokens = " << s.max_new_tokens << "\ntemperature = " << toml_number(s.temperature)
+       << "\ntop-p = " << toml_number(s.top_p) << "\ntop-k = " << s.top_k << "\nmin-p = " << toml_number(s.min_p)
+       << "\nrepetition-penalty = " << toml_number(s.repetition_penalty) << "\nstop = [" << stop
+       << "]\nseed = " << s.seed << "\nlogprobs = " << (o.logprobs ? "true" : "false") << "\n";
   return text.str();
 }
 
@@ -115,34 +116,15 @@ class Output {
   size_t done_ = 0;
 };
 
-class Generator {
+class RowGenerator {
  public:
-  explicit Generator(const GenerateOptions& options)
-      : options_(options),
-        tokenizer_(Tokenizer::load(options.model)),
-        chat_(ChatTemplate::by_name(options.chat_template)),
-        model_(load_model(options.model, parse_dtype(options.dtype), at::kCPU)),
-        engine_(*model_, {}) {
-    keep_memory();
-    sampling_ = {options.n,
-                 options.max_new_tokens,
-                 {options.repetition_penalty, options.temperature, options.top_k, options.top_p, options.min_p},
-                 model_->shape().eos_token_ids};
-    if (options.raw) return;
-    const std::string problem = chat_.why_not(*tokenizer_, "--chat-template");
-    if (!problem.empty()) fail(options.model, ": ", problem, ", or take --raw");
-    sampling_.stop_ids.push_back(tokenizer_->find(chat_.end_of_turn()).value());
-  }
+  explicit RowGenerator(const GenerateOptions& options)
+      : options_(options), generator_(options, options.n, /*uses_chat=*/!options.raw) {}
 
   // Throws Error for the first row that cannot be answered: before hours have gone into those before it.
   void check(const RowFile& rows, size_t first) const {
     for (size_t i = first; i < rows.size(); ++i) {
-      const size_t tokens = prompt(rows, i).token_ids.size();
-      if (tokens == 0) fail(rows.where(i), ": the prompt has no token");
-      if (static_cast<int64_t>(tokens) >= model_->shape().max_positions) {
-        fail(rows.where(i), ": the prompt has ", tokens, " tokens, the model has ", model_->shape().max_positions,
-             " positions; leave the row out");
-      }
+      generator_.check_length(rows.where(i) + ": ", prompt(rows, i).token_ids);
     }
   }
 
@@ -150,9 +132,8 @@ class Generator {
   std::string generate(const RowFile& rows, size_t first, size_t count, StopFlag* stop) {
     std::vector<Prompt> prompts;
     for (size_t i = first; i < first + count; ++i) prompts.push_back(prompt(rows, i));
-    std::vector<Group> groups = engine_.generate(std::move(prompts), sampling_, options_.seed, Stream::eval, 0,
-                                                 {.should_stop = [stop] { return stop_asked(stop); }});
-    decode(groups, *tokenizer_);
+    const std::vector<Group> groups =
+        generator_.generate(std::move(prompts), {.should_stop = [stop] { return stop_asked(stop); }});
     std::string lines;
     for (size_t i = 0; i < groups.size(); ++i) lines += line(rows.line(first + i), groups[i]);
     return lines;
@@ -169,8 +150,9 @@ class Generator {
     if (options_.raw && (row.prompt.size() > 1 || row.prompt[0].role != "user")) {
       fail(rows.where(index), ": --raw takes a prompt that is one text, found messages");
     }
+    const Tokenizer& tokenizer = *generator_.tokenizer();
     prompt.token_ids =
-        options_.raw ? tokenizer_->encode(row.prompt[0].content) : chat_.encode(*tokenizer_, row.prompt, {});
+        options_.raw ? tokenizer.encode(row.prompt[0].content) : generator_.chat().encode(tokenizer, row.prompt, {});
     return prompt;
   }
 
@@ -201,11 +183,7 @@ class Generator {
   }
 
   const GenerateOptions options_;
-  std::shared_ptr<const Tokenizer> tokenizer_;
-  ChatTemplate chat_;
-  std::unique_ptr<Model> model_;
-  RolloutEngine engine_;
-  Sampling sampling_;
+  Generator generator_;
 };
 
 }  // namespace
@@ -217,7 +195,7 @@ int64_t write_responses(const GenerateOptions& options, StopFlag* stop) {
   const size_t done = output.done(), all = rows.size();
   if (done > 0) log::info("going on after ", done, " of ", all, " rows in ", options.output, ".part");
   if (done < all) {
-    Generator generator(options);
+    RowGenerator generator(options);
     generator.check(rows, done);
     Progress progress("generate", static_cast<int64_t>(all),
                       {.first = static_cast<int64_t>(done), .plain_seconds = 10});

@@ -181,7 +181,7 @@ std::string range_of_rewards(const std::vector<Group>& groups, const RewardsConf
 std::vector<Group> GrpoRun::collect(int64_t step, Metrics& metrics) {
   const TrainConfig& train = config_.train;
   const size_t wanted = static_cast<size_t>(train.prompts_per_step);
-  const Sampling sampling = train_sampling(config_, work_.stop_ids);
+  const Sampling sampling = train_sampling(config_, work_.stop_ids, work_.tokenizer);
   std::vector<Group> kept, all;
   double generate = 0, score = 0, tokens = 0;
   Timer timer;
@@ -198,7 +198,7 @@ std::vector<Group> GrpoRun::collect(int64_t step, Metrics& metrics) {
     std::vector<Group> groups = rollout_.generate(sampler_.next(static_cast<size_t>(draw_size(train))), sampling,
                                                   static_cast<uint64_t>(train.seed), Stream::train, step - 1,
                                                   {.should_stop = [this] { return stopping(); }});
-    decode(groups, *work_.tokenizer);
+    decode(groups, *work_.tokenizer, sampling.stop);
     tokens += static_cast<double>(rollout_.stats().prompt_tokens + rollout_.stats().response_tokens);
     generate += timer.lap();
     progress_->phase("score");
@@ -321,7 +321,7 @@ std::optional<Evaluation> GrpoRun::measure(int64_t step) {
   Progress progress("evaluate", rows, {.plain_every = 1 << 20});
   try {
     return evaluate(
-        rollout_, scorer_, *eval_rows_, *work_.tokenizer, work_.stop_ids, config_, step,
+        rollout_, scorer_, *eval_rows_, work_.tokenizer, work_.stop_ids, config_, step,
         [this] { return stop_asked(options_.stop); },
         [&](size_t done) { progress.update(static_cast<int64_t>(done)); });
   } catch (const Stopped&) {

@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/base/error.h"
@@ -73,6 +74,12 @@ double AdamW::gradient_norm() {
     squares += norm * norm;
   }
   return std::sqrt(squares);
+}
+
+const at::Tensor& AdamW::gradient(const std::string& name) const {
+  const auto found = std::ranges::find(slots_, name, &Slot::name);
+  TORCH_CHECK(found != slots_.end(), "there is no parameter ", name);
+  return found->gradient();
 }
 
 void AdamW::step(double learning_rate, double scale) {

@@ -32,6 +32,9 @@ class AdamW {
   // Global 2-norm of all gradients (float64 sum); inf or NaN where a gradient is not finite.
   double gradient_norm();
 
+  // The sum of gradients of a parameter, by its name; it lives as long as the optimizer.
+  const at::Tensor& gradient(const std::string& name) const;
+
   // One update; gradients are multiplied by `scale` first (clipping).
   void step(double learning_rate, double scale = 1.0);
 

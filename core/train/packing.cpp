@@ -11,15 +11,13 @@ int64_t tokens_of(const Group& group) {
   return static_cast<int64_t>(tokens);
 }
 
-}  // namespace
-
-Packed pack(const std::vector<const Group*>& groups, at::Device device) {
-  Packed packed;
+// The lists that become the tensors of a Packed.
+struct Lists {
   std::vector<int64_t> ids, positions, rows, targets, response, lengths, prompt_rows, prompt_targets;
-  for (const Group* group : groups) {
-    const auto& prompt = group->prompt.token_ids;
-    nn::GroupLayout layout;
-    layout.prompt = static_cast<int64_t>(prompt.size());
+  std::vector<nn::GroupLayout> layouts;
+
+  void add_prompt(const std::vector<int32_t>& prompt) {
+    layouts.emplace_back().prompt = static_cast<int64_t>(prompt.size());
     for (size_t i = 0; i < prompt.size(); ++i) {
       if (i > 0) {
         prompt_rows.push_back(static_cast<int64_t>(ids.size()) - 1);
@@ -28,30 +26,41 @@ Packed pack(const std::vector<const Group*>& groups, at::Device device) {
       ids.push_back(prompt[i]);
       positions.push_back(static_cast<int64_t>(i));
     }
-    int64_t last_of_prompt = static_cast<int64_t>(ids.size()) - 1;
-    for (const Response& r : group->responses) {
-      for (size_t i = 0; i < r.token_ids.size(); ++i) {
-        rows.push_back(i == 0 ? last_of_prompt : static_cast<int64_t>(ids.size()) - 1);
-        targets.push_back(r.token_ids[i]);
-        response.push_back(static_cast<int64_t>(lengths.size()));
-        ids.push_back(r.token_ids[i]);
-        positions.push_back(layout.prompt + static_cast<int64_t>(i));
-      }
-      lengths.push_back(static_cast<int64_t>(r.token_ids.size()));
-      layout.responses.push_back(lengths.back());
-    }
-    packed.layouts.push_back(std::move(layout));
+    last_of_prompt_ = static_cast<int64_t>(ids.size()) - 1;
   }
-  auto tensor = [&](const std::vector<int64_t>& values) { return at::tensor(values, at::kLong).to(device); };
-  packed.token_ids = tensor(ids);
-  packed.positions = tensor(positions);
-  packed.rows = tensor(rows);
-  packed.targets = tensor(targets);
-  packed.response = tensor(response);
-  packed.lengths = tensor(lengths);
-  packed.prompt_rows = tensor(prompt_rows);
-  packed.prompt_targets = tensor(prompt_targets);
-  return packed;
+
+  void add_response(const std::vector<int32_t>& tokens) {
+    nn::GroupLayout& layout = layouts.back();
+    for (size_t i = 0; i < tokens.size(); ++i) {
+      rows.push_back(i == 0 ? last_of_prompt_ : static_cast<int64_t>(ids.size()) - 1);
+      targets.push_back(tokens[i]);
+      response.push_back(static_cast<int64_t>(lengths.size()));
+      ids.push_back(tokens[i]);
+      positions.push_back(layout.prompt + static_cast<int64_t>(i));
+    }
+    lengths.push_back(static_cast<int64_t>(tokens.size()));
+    layout.responses.push_back(lengths.back());
+  }
+
+ private:
+  int64_t last_of_prompt_ = 0;
+};
+
+}  // namespace
+
+Packed pack(const std::vector<const Group*>& groups, at::Device device, bool share_prefix) {
+  Lists lists;
+  for (const Group* group : groups) {
+    if (share_prefix) lists.add_prompt(group->prompt.token_ids);
+    for (const Response& response : group->responses) {
+      if (!share_prefix) lists.add_prompt(group->prompt.token_ids);
+      lists.add_response(response.token_ids);
+    }
+  }
+  const auto tensor = [&](const std::vector<int64_t>& values) { return at::tensor(values, at::kLong).to(device); };
+  return {std::move(lists.layouts), tensor(lists.ids),         tensor(lists.positions),
+          tensor(lists.rows),       tensor(lists.targets),     tensor(lists.response),
+          tensor(lists.lengths),    tensor(lists.prompt_rows), tensor(lists.prompt_targets)};
 }
 
 std::vector<std::vector<const Group*>> split(const std::vector<const Group*>& groups, int64_t token_budget) {

@@ -1,5 +1,6 @@
 """The floors of the house hold: includes go down, torch-free folders stay so, plugins stand alone."""
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,17 @@ def test_includes_that_go_down_pass(tmp_path):
     path.parent.mkdir(parents=True)
     path.write_text('#include "core/train/loss.h"\n#include "core/nn/attention.h"\n#include <ATen/core/Tensor.h>\n')
     assert not list(floors.problems(tmp_path, ["core/train/x.cpp"]))
+
+
+def test_no_two_types_have_the_same_name():
+    """Two types of one name in one namespace end a program somewhere else, without a word of the linker."""
+    places = {}
+    for path in sorted((ROOT / "core").rglob("*.h")):
+        space = ""
+        for line in path.read_text().splitlines():
+            if opened := re.match(r"namespace ([\w:]+) \{", line):
+                space = opened[1]
+            if found := re.match(r"(?:struct|class) (\w+)[^;]*\{", line):
+                places.setdefault(f"{space}::{found[1]}", []).append(str(path.relative_to(ROOT)))
+    assert len(places) > 100
+    assert {name: files for name, files in places.items() if len(files) > 1} == {}

@@ -58,7 +58,7 @@ TEST_P(Reference, GradientsEqualThoseOfTransformers) {
   int64_t tokens = ids.size(0);
   at::Tensor hidden = hidden_of(*model, ids, {{8, {tokens - 8}}});
   nn::TokenLogprobs result =
-      nn::token_logprobs(hidden.narrow(0, 0, tokens - 1), model->head(), ids.narrow(0, 1, tokens - 1), 1.0, 5);
+      nn::token_logprobs(hidden.narrow(0, 0, tokens - 1), model->head(), ids.narrow(0, 1, tokens - 1), 1.0, {5, 7});
   result.logprobs.mean().neg().backward();
   size_t compared = 0;
   for (const auto& [name, parameter] : model->parameters()) {

@@ -96,15 +96,18 @@ TEST_P(RowKernelWidths, Logprob) {
     entropy -= std::exp(logprob) * logprob;
   }
   for (const RowKernels& kernels : row_kernel_versions()) {
-    const RowLogprob row = kernels.logprob(a.data(), width, target, scale);
-    EXPECT_NEAR(row.logprob, a[target] * scale - normalizer, 1e-5);
+    const RowLogprob row = kernels.logprob(a.data(), width, scale);
+    EXPECT_NEAR(row.normalizer, normalizer, 1e-5);
     EXPECT_NEAR(row.normalizer, normalizer, 1e-5);
     EXPECT_NEAR(row.entropy, entropy, 1e-5);
-    Row logits = a;
-    kernels.logprob_backward(logits.data(), width, target, scale, row.normalizer, grad);
-    for (int64_t i = 0; i < width; ++i) {
-      const double probability = std::exp(static_cast<double>(a[i]) * scale - normalizer);
-      EXPECT_NEAR(logits[i], ((i == target) - probability) * scale * grad, 1e-5);
+    for (float grad_entropy : {0.0f, -0.6f}) {
+      Row logits = a;
+      kernels.logprob_backward(logits.data(), width, target, scale, row, grad, grad_entropy);
+      for (int64_t i = 0; i < width; ++i) {
+        const double logprob = static_cast<double>(a[i]) * scale - normalizer, probability = std::exp(logprob);
+        const double expected = grad * ((i == target) - probability) - grad_entropy * probability * (logprob + entropy);
+        EXPECT_NEAR(logits[i], expected * scale, 1e-5);
+      }
     }
   }
 }

@@ -10,6 +10,7 @@
 #include <cmath>
 #include <map>
 #include <set>
+#include <span>
 #include <vector>
 
 #include "core/base/error.h"
@@ -19,6 +20,7 @@
 namespace golong {
 namespace {
 
+using testing::ElementsAreArray;
 using testing::HasSubstr;
 
 Prompt random_prompt(size_t length, uint64_t key) {
@@ -267,6 +269,37 @@ TEST(RolloutEngine, TheRepetitionPenaltyCountsPromptAndResponse) {
       text.push_back(response.token_ids[i]);
     }
   }
+}
+
+// Some of the text that a run makes, put together of several tokens, ends the same run right there.
+TEST(RolloutEngine, AStopStringEndsAResponseWithTheTokenThatCompletesIt) {
+  const auto tokenizer = Tokenizer::load(GOLONG_SOURCE_DIR "/tests/data/tokenizer");
+  Engine e;
+  Sampling sampling = long_sampling();
+  sampling.max_response_tokens = 60;
+  const std::vector<Group> whole = e.generate(some_prompts(), sampling);
+  const auto& ids = whole[1].responses[2].token_ids;
+  const std::string before = tokenizer->decode(std::span(ids).first(20), true),
+                    text = tokenizer->decode(std::span(ids).first(24), true);
+  const std::string stop = text.substr(before.size() - 1, 3);
+  sampling.stop = {{"no model says this", stop}, tokenizer};
+  size_t stopped = 0;
+  for (size_t g = 0; const Group& group : e.generate(some_prompts(), sampling)) {
+    for (size_t r = 0; r < group.responses.size(); ++r) {
+      const Response& response = group.responses[r];
+      const auto& unstopped = whole[g].responses[r].token_ids;
+      // The first tokens that hold it.
+      size_t count = 1;
+      while (count < 60 && tokenizer->decode(std::span(unstopped).first(count), true).find(stop) == std::string::npos)
+        ++count;
+      EXPECT_THAT(response.token_ids, ElementsAreArray(std::span(unstopped).first(count)));
+      const bool ends = count < 60;
+      EXPECT_TRUE(!ends || response.finish == Finish::stop);
+      stopped += ends;
+    }
+    ++g;
+  }
+  EXPECT_GE(stopped, 1u);
 }
 
 TEST(RolloutEngine, EachTokenIsToldOf) {

@@ -1,0 +1,35 @@
+#include "core/nn/machine_speed.h"
+
+#include <ATen/ATen.h>
+
+#include <chrono>
+
+namespace golong::nn {
+
+double fastest_seconds(int64_t times, const std::function<void()>& run) {
+  double best = 0;
+  for (int64_t i = 0; i < times; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    run();
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    if (i == 0 || seconds < best) best = seconds;
+  }
+  return best;
+}
+
+double measure_bandwidth() {
+  const int64_t count = int64_t{1} << 27;  // half a gigabyte, which no cache holds
+  const at::Tensor numbers = at::ones({count}, at::kFloat);
+  double sink = 0;
+  const double seconds = fastest_seconds(4, [&] { sink += numbers.sum().item<double>(); });
+  return sink > 0 ? static_cast<double>(count) * 4 / seconds : 0;
+}
+
+double measure_matmul(at::ScalarType dtype) {
+  const int64_t size = 2048;
+  const at::Tensor a = at::ones({size, size}, dtype), b = at::ones({size, size}, dtype);
+  at::Tensor c = at::empty({size, size}, dtype);
+  return 2 * static_cast<double>(size * size * size) / fastest_seconds(6, [&] { at::mm_out(c, a, b); });
+}
+
+}  // namespace golong::nn

@@ -1,0 +1,36 @@
+// How fast the model is updated from groups, beside what the machine can multiply: what `golong bench train` measures.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/data/group.h"
+#include "core/model/model.h"
+#include "core/train/api.h"
+
+namespace golong {
+
+struct TrainSpeed {
+  double median_seconds = 0;  // of forward, backward and AdamW, after a warm-up
+  int64_t peak_bytes = 0;     // of the process, above its memory after the weights are loaded
+  double loss = 0;            // of the first step
+  double gradient_norm = 0;   // likewise, before clipping
+  int64_t tokens = 0;         // computed by a step
+  double flops = 0;           // of a step's matrix products and attention, forward and backward
+  double matmul_flops = 0;    // a second, measured in the same run, in the model's dtype
+};
+
+// The groups of {prompt_ids: [[...]], response_ids: [[[...]]], advantages: [[...]]}, one of each for each group.
+// Throws Error that names the place.
+struct TrainBatch {
+  std::vector<Group> groups;
+  std::vector<std::vector<double>> advantages;
+};
+TrainBatch read_train_batch(const std::string& file, int64_t vocabulary);
+TrainBatch random_train_batch(const TrainBenchOptions& options, int64_t vocabulary);
+
+// The loss is the mean over tokens with ratio 1. With `dump` the gradients of the first step, before clipping, are
+// written there as safetensors under their Hugging Face names.
+TrainSpeed measure_training(Model& model, const TrainBatch& batch, const TrainBenchOptions& options);
+
+}  // namespace golong

@@ -1,0 +1,45 @@
+#include "core/train/generator.h"
+
+#include "core/base/error.h"
+#include "core/eval/evaluate.h"
+#include "core/train/workspace.h"
+
+namespace golong {
+
+Generator::Generator(const GeneratorOptions& options, int64_t n, bool uses_chat)
+    : tokenizer_(Tokenizer::load(options.model)),
+      chat_(ChatTemplate::by_name(options.chat_template)),
+      model_(load_model(options.model, parse_dtype(options.dtype), at::kCPU)),
+      engine_(*model_, {}),
+      seed_(options.sampling.seed) {
+  keep_memory();
+  const SamplingOptions& s = options.sampling;
+  sampling_ = {.n = n,
+               .max_response_tokens = s.max_new_tokens,
+               .rule = {.repetition_penalty = s.repetition_penalty,
+                        .temperature = s.temperature,
+                        .top_k = s.top_k,
+                        .top_p = s.top_p,
+                        .min_p = s.min_p},
+               .stop_ids = model_->shape().eos_token_ids,
+               .stop = {s.stop, tokenizer_}};
+  if (!uses_chat) return;
+  const std::string problem = chat_.why_not(*tokenizer_, "--chat-template");
+  if (!problem.empty()) fail(options.model, ": ", problem, "; `golong generate --raw` needs none");
+  sampling_.stop_ids.push_back(tokenizer_->find(chat_.end_of_turn()).value());
+}
+
+std::vector<Group> Generator::generate(std::vector<Prompt> prompts, const RolloutHooks& hooks) {
+  std::vector<Group> groups = engine_.generate(std::move(prompts), sampling_, seed_, Stream::eval, 0, hooks);
+  decode(groups, *tokenizer_, sampling_.stop);
+  return groups;
+}
+
+void Generator::check_length(const std::string& where, const std::vector<int32_t>& prompt) const {
+  if (prompt.empty()) fail(where, "the prompt has no token");
+  if (const int64_t positions = model_->shape().max_positions; static_cast<int64_t>(prompt.size()) >= positions) {
+    fail(where, "the prompt has ", prompt.size(), " tokens, the model has ", positions, " positions");
+  }
+}
+
+}  // namespace golong

@@ -1,0 +1,36 @@
+// A model with all that it needs to answer: its tokenizer, a chat template, the rollout engine, and how it draws.
+#pragma once
+#include <memory>
+
+#include "core/rollout/engine.h"
+#include "core/text/chat_template.h"
+#include "core/text/tokenizer.h"
+#include "core/train/api.h"
+
+namespace golong {
+
+// Made once, used for many prompts. Not thread-safe.
+class Generator {
+ public:
+  // `uses_chat`: false where no template is needed. Throws Error where the model's tokenizer does not fit the template.
+  Generator(const GeneratorOptions& options, int64_t n, bool uses_chat);
+
+  std::vector<Group> generate(std::vector<Prompt> prompts, const RolloutHooks& hooks);
+
+  // Throws Error, with `where` at its start, where there is no room for the prompt and a token behind it.
+  void check_length(const std::string& where, const std::vector<int32_t>& prompt) const;
+
+  const std::shared_ptr<const Tokenizer>& tokenizer() const { return tokenizer_; }
+  const ChatTemplate& chat() const { return chat_; }
+  const RolloutStats& stats() const { return engine_.stats(); }
+
+ private:
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  ChatTemplate chat_;
+  std::unique_ptr<Model> model_;
+  RolloutEngine engine_;
+  Sampling sampling_;
+  uint64_t seed_;
+};
+
+}  // namespace golong
