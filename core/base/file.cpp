@@ -119,6 +119,10 @@ MappedFile::~MappedFile() {
   if (data_) ::munmap(const_cast<char*>(data_), size_);
 }
 
+void MappedFile::release() const {
+  if (data_) ::madvise(const_cast<char*>(data_), size_, MADV_DONTNEED);  // read only: nothing can be lost
+}
+
 MappedFile::MappedFile(MappedFile&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
 

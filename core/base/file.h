@@ -28,6 +28,9 @@ class MappedFile {
   MappedFile& operator=(MappedFile&&) = delete;
   std::string_view bytes() const { return {data_, size_}; }
 
+  // Takes the pages that were read out of the process's memory; they come back when they are read again.
+  void release() const;
+
  private:
   const char* data_ = nullptr;
   size_t size_ = 0;

@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "core/model/model.h"
+#include "core/model/rope.h"
 #include "core/nn/experts.h"
 #include "core/nn/layers.h"
 

@@ -1,19 +1,24 @@
 // Model families by the name in config.json. Adding one is one file that defines a Family (llama.cpp), its line here
-// and its name in family.cpp.
+// and its name in family.cpp. Reading a config needs no LibTorch, making a model does.
 #pragma once
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "core/model/model.h"
+#include "core/model/shape.h"
+
+namespace at {
+class Tensor;
+}
 
 namespace golong {
 
+class ConfigJson;
+class Model;
+
 // Gives the tensor of a parameter by its Hugging Face name and shape, in the model's dtype and on its device.
 using ParameterSource = std::function<at::Tensor(const std::string& name, const std::vector<int64_t>& shape)>;
-
-class ConfigJson;
 
 struct Family {
   const char* architecture;  // "Qwen3ForCausalLM"
@@ -22,8 +27,12 @@ struct Family {
   std::unique_ptr<Model> (*make)(const ModelShape& shape, const ParameterSource& source);
 };
 
-// Throws Error with the known architectures.
-const Family& find_family(const std::string& architecture);
+// Throws Error with the known architectures; `file` is the config.json that names the one that is looked for.
+const Family& find_family(const std::string& architecture, const std::string& file = "config.json");
+
+// head_dim where the file may leave it out: then it is hidden / heads. Throws Error where these do not divide.
+constexpr int64_t most_head_dim = 65536;
+int64_t read_head_dim(const ConfigJson& config, const ModelShape& shape);
 
 extern const Family llama_family;
 extern const Family qwen3_family;

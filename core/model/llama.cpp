@@ -6,7 +6,7 @@ namespace golong {
 namespace {
 
 void read_llama(const ConfigJson& config, ModelShape& shape) {
-  shape.head_dim = config.integer("head_dim", shape.hidden / shape.heads);
+  shape.head_dim = read_head_dim(config, shape);
   shape.mlp_bias = config.boolean("mlp_bias", false);
 }
 

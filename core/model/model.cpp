@@ -11,7 +11,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/model/family.h"
-#include "core/model/safetensors.h"
+#include "core/model/weight_files.h"
 
 namespace golong {
 namespace {
@@ -24,11 +24,43 @@ std::string show(at::IntArrayRef shape) {
   return text.str();
 }
 
-at::Tensor own(const at::Tensor& tensor, at::ScalarType dtype, at::Device device) {
-  return at::empty(tensor.sizes(), at::TensorOptions().dtype(dtype).device(device)).copy_(tensor).requires_grad_(true);
-}
-
 const char* dtype_name(at::ScalarType dtype) { return dtype == at::kBFloat16 ? "bfloat16" : "float32"; }
+
+// Throws Error that lists what of the weights does not fit the shape. Reads none of them.
+void check_weights(const ModelShape& shape, const StoredWeights& weights, const fs::path& folder) {
+  constexpr size_t most = 20;  // more of them say that the whole file is another than was meant
+  std::map<std::string, at::Tensor> left = weights.tensors();
+  std::vector<std::string> problems;
+  const auto raise = [&] {
+    std::string lines;
+    for (const std::string& problem : problems) lines += "\n  " + problem;
+    fail(folder.string(), ": ", problems.size() == most ? "these tensors and perhaps more" : "these tensors",
+         " do not fit config.json:", lines);
+  };
+  const auto complain = [&](const std::string& problem) {
+    problems.push_back(problem);
+    if (problems.size() == most) raise();
+  };
+  const auto check = [&](const std::string& name, const std::vector<int64_t>& expected) {
+    const auto found = left.find(name);
+    if (found == left.end()) {
+      complain(name + ": missing, expected " + show(expected));
+    } else if (const at::Tensor& tensor = found->second; tensor.sizes() != at::IntArrayRef(expected)) {
+      complain(name + ": expected " + show(expected) + ", found " + show(tensor.sizes()));
+    } else if (!tensor.is_floating_point()) {
+      complain(name + ": expected a float type, found " + c10::toString(tensor.scalar_type()));
+    }
+    if (found != left.end()) left.erase(found);
+    return at::empty({0});
+  };
+  find_family(shape.architecture).make(shape, check);
+  if (shape.tied) left.erase("lm_head.weight");
+  for (const auto& [name, tensor] : left) {
+    if (name.ends_with(".rotary_emb.inv_freq")) continue;  // old files keep it; it follows from config.json
+    complain(name + ": not part of a " + shape.architecture + " of this config");
+  }
+  if (!problems.empty()) raise();
+}
 
 }  // namespace
 
@@ -38,34 +70,12 @@ at::Tensor GroupAttention::attend(int64_t, const at::Tensor& q, const at::Tensor
 }
 
 std::unique_ptr<Model> load_model(const fs::path& folder, at::ScalarType dtype, at::Device device) {
-  ModelShape shape = read_shape(folder);
-  std::map<std::string, at::Tensor> weights = read_weights(folder);
-  std::string problems;
-  size_t wrong = 0;
-  auto complain = [&](const std::string& line) {
-    if (++wrong <= 20) problems += "\n  " + line;
-  };
-  auto source = [&](const std::string& name, const std::vector<int64_t>& expected) {
-    auto found = weights.find(name);
-    if (found == weights.end()) {
-      complain(name + ": missing, expected " + show(expected));
-    } else if (found->second.sizes() != at::IntArrayRef(expected)) {
-      complain(name + ": expected " + show(expected) + ", found " + show(found->second.sizes()));
-    } else {
-      at::Tensor tensor = own(found->second, dtype, device);
-      weights.erase(found);
-      return tensor;
-    }
-    return at::empty({0}, at::TensorOptions().dtype(dtype).device(device));
-  };
-  std::unique_ptr<Model> model = find_family(shape.architecture).make(shape, source);
-  if (shape.tied) weights.erase("lm_head.weight");
-  for (const auto& [name, tensor] : weights)
-    complain(name + ": not part of a " + shape.architecture + " of this config");
-  if (wrong > 0) {
-    fail(folder.string(), ": ", wrong, " tensors do not fit config.json:", problems, wrong > 20 ? "\n  ..." : "");
-  }
-  return model;
+  const ModelShape shape = read_shape(folder);
+  const StoredWeights weights(folder);
+  check_weights(shape, weights, folder);
+  return find_family(shape.architecture).make(shape, [&](const std::string& name, const std::vector<int64_t>&) {
+    return weights.copy(name, dtype, device).requires_grad_(true);
+  });
 }
 
 std::unique_ptr<Model> make_model(const ModelShape& shape, at::ScalarType dtype, at::Device device, uint64_t seed) {
@@ -77,26 +87,24 @@ std::unique_ptr<Model> make_model(const ModelShape& shape, at::ScalarType dtype,
     at::Tensor tensor = size.size() > 1 ? at::empty(size).normal_(0, into_residual ? residual : 0.02, generator)
                         : name.find(".bias") != std::string::npos ? at::zeros(size)
                                                                   : at::ones(size);
-    return own(tensor, dtype, device);
+    return tensor.to(device, dtype).requires_grad_(true);
   };
   return find_family(shape.architecture).make(shape, source);
 }
 
-void save_model(const Model& model, const fs::path& folder, at::ScalarType dtype, const fs::path& source) {
-  NamedTensors tensors;
-  for (const auto& [name, tensor] : model.parameters()) tensors.emplace_back(name, tensor.detach().to(dtype));
-  write_model_folder(folder, tensors, model.shape().json, source);
+void save_model(const Model& model, const fs::path& folder, at::ScalarType dtype, const fs::path& source,
+                int64_t shard_bytes) {
+  write_model_folder(folder, model.parameters(), dtype, model.shape().json, source, shard_bytes);
 }
 
-void write_model_folder(const fs::path& folder, const NamedTensors& weights, const std::string& config_json,
-                        const fs::path& source) {
+void write_model_folder(const fs::path& folder, const NamedTensors& weights, at::ScalarType dtype,
+                        const std::string& config_json, const fs::path& source, int64_t shard_bytes) {
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) fail("cannot make the folder ", folder.string(), ": ", error.message());
-  write_safetensors(folder / "model.safetensors", weights, {{"format", "pt"}});
+  write_weights(folder, weights, dtype, shard_bytes);
   boost::json::value config = boost::json::parse(config_json);
-  config.as_object()[config.as_object().contains("dtype") ? "dtype" : "torch_dtype"] =
-      dtype_name(weights.at(0).second.scalar_type());
+  config.as_object()[config.as_object().contains("dtype") ? "dtype" : "torch_dtype"] = dtype_name(dtype);
   write_file_atomic(folder / "config.json", boost::json::serialize(config) + "\n");
   if (source.empty() || !fs::exists(source) || fs::equivalent(source, folder)) return;
   for (const char* file : {"tokenizer.json", "tokenizer_config.json", "generation_config.json", "chat_template.jinja",

@@ -3,7 +3,6 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
-#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -11,50 +10,11 @@
 #include <string>
 #include <vector>
 
-#include "core/model/rope.h"
-#include "core/model/safetensors.h"
+#include "core/model/shape.h"
+#include "core/model/weight_files.h"
 #include "core/nn/attention.h"
 
 namespace golong {
-
-// Layers whose MLP is a mixture of experts.
-struct ExpertShape {
-  int64_t count = 0;  // 0: none, all layers are dense
-  int64_t per_token = 0;
-  int64_t intermediate = 0;
-  bool normalize = false;             // the probabilities of the chosen ones add up to 1
-  int64_t every = 1;                  // only each so manieth layer
-  std::vector<int64_t> dense_layers;  // and none of these
-
-  bool in_layer(int64_t layer) const {
-    return count > 0 && (layer + 1) % every == 0 &&
-           std::find(dense_layers.begin(), dense_layers.end(), layer) == dense_layers.end();
-  }
-};
-
-// config.json, as far as golong reads it.
-struct ModelShape {
-  std::string architecture;  // "Qwen3ForCausalLM"
-  int64_t vocabulary = 0;
-  int64_t hidden = 0;
-  int64_t layers = 0;
-  int64_t heads = 0;
-  int64_t kv_heads = 0;
-  int64_t head_dim = 0;
-  int64_t intermediate = 0;
-  int64_t max_positions = 0;
-  RopeShape rope;
-  double rms_norm_eps = 1e-6;
-  bool tied = false;  // tie_word_embeddings
-  bool attention_bias = false;
-  bool mlp_bias = false;
-  bool qk_norm = false;  // queries and keys are normalised
-  ExpertShape experts;
-  std::vector<int32_t> eos_token_ids;
-  std::string json;  // config.json as it stands, written back on save
-};
-
-ModelShape read_shape(const std::filesystem::path& folder);
 
 // How one layer attends; chosen by the caller of forward. Called once a layer, in order.
 // q [T, H, D], k and v [T, Hkv, D] after norm and RoPE -> [T, H, D].
@@ -101,19 +61,20 @@ class Model {
 };
 
 // Opens a Hugging Face folder (config.json, model.safetensors or shards). Throws Error that lists wrong or missing
-// tensors by name with expected and found shape.
+// tensors by name with expected and found shape. Memory: the weights in `dtype`, and one tensor as it is stored.
 std::unique_ptr<Model> load_model(const std::filesystem::path& folder, at::ScalarType dtype, at::Device device);
 
 // Makes a model with fresh weights (normal, 0.02, residual projections scaled by 1/sqrt(2*layers); norms 1), seeded.
 std::unique_ptr<Model> make_model(const ModelShape& shape, at::ScalarType dtype, at::Device device, uint64_t seed);
 
-// Writes config.json and model.safetensors in `dtype` into `folder`, and copies the tokenizer files of `source` if
-// given.
+// Writes config.json and the weights in `dtype` (write_weights) into `folder`, and copies the tokenizer files of
+// `source` if given.
 void save_model(const Model& model, const std::filesystem::path& folder, at::ScalarType dtype,
-                const std::filesystem::path& source = {});
+                const std::filesystem::path& source = {}, int64_t shard_bytes = shard_bytes_of_hub);
 
-// The same from named weights, all of one dtype, and the text of a config.json, whose dtype is set to theirs.
-void write_model_folder(const std::filesystem::path& folder, const NamedTensors& weights,
-                        const std::string& config_json, const std::filesystem::path& source);
+// The same from named weights and the text of a config.json, whose dtype is set.
+void write_model_folder(const std::filesystem::path& folder, const NamedTensors& weights, at::ScalarType dtype,
+                        const std::string& config_json, const std::filesystem::path& source,
+                        int64_t shard_bytes = shard_bytes_of_hub);
 
 }  // namespace golong

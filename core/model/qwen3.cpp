@@ -6,7 +6,8 @@ namespace golong {
 namespace {
 
 void read_qwen3(const ConfigJson& config, ModelShape& shape) {
-  shape.head_dim = config.integer("head_dim", 128);  // what transformers takes where the file says nothing
+  shape.head_dim =
+      config.integer("head_dim", 128, most_head_dim);  // what transformers takes where the file says nothing
   shape.qk_norm = true;
 }
 

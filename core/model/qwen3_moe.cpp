@@ -8,9 +8,9 @@ namespace {
 
 void read_qwen3_moe(const ConfigJson& config, ModelShape& shape) {
   shape.qk_norm = true;
-  shape.head_dim = config.integer("head_dim", shape.hidden / shape.heads);
+  shape.head_dim = read_head_dim(config, shape);
   ExpertShape& experts = shape.experts;
-  experts.count = config.integer(config.find("num_experts") ? "num_experts" : "num_local_experts", 128);
+  experts.count = config.integer(config.find("num_experts") ? "num_experts" : "num_local_experts", 128, 10'000);
   experts.per_token = config.integer("num_experts_per_tok", 8);
   experts.intermediate = config.integer("moe_intermediate_size", 768);
   experts.normalize = config.boolean("norm_topk_prob", false);

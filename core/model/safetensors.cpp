@@ -7,9 +7,9 @@
 #include <boost/json.hpp>
 #include <cerrno>
 #include <cstring>
-#include <set>
 
 #include "core/base/error.h"
+#include "core/model/safetensors_header.h"
 
 namespace golong {
 namespace {
@@ -25,11 +25,11 @@ constexpr Dtype kDtypes[] = {{"F32", at::kFloat}, {"F64", at::kDouble}, {"F16", 
                              {"I64", at::kLong},  {"I32", at::kInt},    {"I16", at::kShort}, {"I8", at::kChar},
                              {"U8", at::kByte},   {"BOOL", at::kBool}};
 
-at::ScalarType dtype_of(std::string_view name, const std::string& where) {
+at::ScalarType dtype_of(const std::string& name) {
   for (const Dtype& dtype : kDtypes) {
     if (name == dtype.name) return dtype.type;
   }
-  fail(where, ": unknown dtype ", std::string(name));
+  fail("dtype ", name, " has no type of LibTorch");
 }
 
 const char* name_of(at::ScalarType type) {
@@ -39,34 +39,8 @@ const char* name_of(at::ScalarType type) {
   fail("cannot write a tensor of type ", c10::toString(type), " to a safetensors file");
 }
 
-// One entry of the header as a tensor over the mapped data.
-at::Tensor tensor_of(const json::value& entry, std::string_view data, const std::shared_ptr<MappedFile>& file,
-                     const std::string& where) {
-  const json::object& object = entry.as_object();
-  at::ScalarType type = dtype_of(object.at("dtype").as_string(), where);
-  std::vector<int64_t> shape;
-  uint64_t count = 1;
-  for (const json::value& size : object.at("shape").as_array()) {
-    shape.push_back(size.to_number<int64_t>());
-    if (shape.back() < 0 || (shape.back() && count > (uint64_t{1} << 56) / static_cast<uint64_t>(shape.back()))) {
-      fail(where, ": impossible shape");
-    }
-    count *= static_cast<uint64_t>(shape.back());
-  }
-  const json::array& offsets = object.at("data_offsets").as_array();
-  uint64_t begin = offsets.at(0).to_number<uint64_t>(), end = offsets.at(1).to_number<uint64_t>();
-  uint64_t bytes = count * c10::elementSize(type);
-  if (begin > end || end > data.size()) {
-    fail(where, ": data_offsets [", begin, ", ", end, "] reach beyond the file's ", data.size(),
-         " bytes of data. The file is truncated or corrupt; copy it again");
-  }
-  if (end - begin != bytes) fail(where, ": has ", end - begin, " bytes, its shape and dtype need ", bytes);
-  void* address = const_cast<char*>(data.data()) + begin;
-  return at::from_blob(
-      address, shape, [file](void*) {}, at::TensorOptions().dtype(type));
-}
-
-std::string header_of(const NamedTensors& tensors, const std::map<std::string, std::string>& metadata) {
+std::string header_of(const NamedTensors& tensors, const std::map<std::string, std::string>& metadata,
+                      std::optional<at::ScalarType> dtype) {
   json::object header;
   if (!metadata.empty()) {
     json::object& notes = header["__metadata__"].emplace_object();
@@ -74,12 +48,11 @@ std::string header_of(const NamedTensors& tensors, const std::map<std::string, s
   }
   uint64_t offset = 0;
   for (const auto& [name, tensor] : tensors) {
-    uint64_t bytes = static_cast<uint64_t>(tensor.numel()) * tensor.element_size();
+    const at::ScalarType type = dtype.value_or(tensor.scalar_type());
+    const uint64_t bytes = static_cast<uint64_t>(tensor.numel()) * c10::elementSize(type);
     json::array shape;
     for (int64_t size : tensor.sizes()) shape.push_back(size);
-    header[name] = {{"dtype", name_of(tensor.scalar_type())},
-                    {"shape", shape},
-                    {"data_offsets", json::array{offset, offset + bytes}}};
+    header[name] = {{"dtype", name_of(type)}, {"shape", shape}, {"data_offsets", json::array{offset, offset + bytes}}};
     offset += bytes;
   }
   std::string text = json::serialize(header);
@@ -89,34 +62,20 @@ std::string header_of(const NamedTensors& tensors, const std::map<std::string, s
 
 }  // namespace
 
-SafetensorsFile::SafetensorsFile(const fs::path& path) {
-  auto file = std::make_shared<MappedFile>(path);
-  std::string_view bytes = file->bytes();
-  uint64_t size = 0;
-  if (bytes.size() >= 8) std::memcpy(&size, bytes.data(), 8);
-  if (bytes.size() < 8 || size > bytes.size() - 8) {
-    fail(path.string(), ": no safetensors file, or a truncated one (", bytes.size(), " bytes, header of ", size, ")");
-  }
-  try {
-    json::value header = json::parse(bytes.substr(8, size));
-    std::string_view data = bytes.substr(8 + size);
-    for (const auto& [name, entry] : header.as_object()) {
-      if (name == "__metadata__") {
-        for (const auto& [key, value] : entry.as_object()) metadata_[key] = std::string(value.as_string());
-      } else {
-        tensors_[name] = tensor_of(entry, data, file, path.string() + ": " + std::string(name));
-      }
-    }
-  } catch (const Error&) {
-    throw;
-  } catch (const std::exception& error) {
-    fail(path.string(), ": the safetensors header cannot be read: ", error.what());
+SafetensorsFile::SafetensorsFile(const fs::path& path) : file_(std::make_shared<MappedFile>(path)) {
+  const std::string_view bytes = file_->bytes();
+  SafetensorsHeader header = read_safetensors_header(bytes, path.string());
+  metadata_ = std::move(header.metadata);
+  for (const StoredTensor& stored : header.tensors) {
+    void* data = const_cast<char*>(bytes.data()) + header.bytes + stored.begin;
+    tensors_[stored.name] = at::from_blob(
+        data, stored.shape, [file = file_](void*) {}, at::TensorOptions().dtype(dtype_of(stored.dtype)));
   }
 }
 
 void write_safetensors(const fs::path& path, const NamedTensors& tensors,
-                       const std::map<std::string, std::string>& metadata) {
-  std::string header = header_of(tensors, metadata);
+                       const std::map<std::string, std::string>& metadata, std::optional<at::ScalarType> dtype) {
+  std::string header = header_of(tensors, metadata, dtype);
   fs::path temporary = path;
   temporary += ".tmp" + std::to_string(::getpid());
   int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -136,7 +95,7 @@ void write_safetensors(const fs::path& path, const NamedTensors& tensors,
   bool ok = put(&size, 8) && put(header.data(), header.size());
   for (const auto& [name, tensor] : tensors) {
     if (!ok) break;
-    at::Tensor flat = tensor.detach().to(at::kCPU).contiguous();
+    at::Tensor flat = tensor.detach().to(at::kCPU, dtype.value_or(tensor.scalar_type())).contiguous();
     ok = put(flat.const_data_ptr(), static_cast<size_t>(flat.numel()) * flat.element_size());
   }
   ok = ok && ::fsync(fd) == 0;
@@ -147,30 +106,6 @@ void write_safetensors(const fs::path& path, const NamedTensors& tensors,
     ::unlink(temporary.c_str());
     fail("cannot write ", path.string(), ": ", std::strerror(reason));
   }
-}
-
-std::map<std::string, at::Tensor> read_weights(const fs::path& folder) {
-  fs::path single = folder / "model.safetensors", index = folder / "model.safetensors.index.json";
-  if (fs::exists(single)) return SafetensorsFile(single).tensors();
-  if (!fs::exists(index)) {
-    fail(folder.string(),
-         ": no model.safetensors and no model.safetensors.index.json; a Hugging Face folder is expected");
-  }
-  std::set<std::string> shards;
-  try {
-    json::value parsed = json::parse(read_file(index));
-    for (const auto& [name, shard] : parsed.at("weight_map").as_object()) {
-      shards.emplace(shard.as_string());
-    }
-  } catch (const std::exception& error) {
-    fail(index.string(), ": cannot be read: ", error.what());
-  }
-  std::map<std::string, at::Tensor> all;
-  for (const std::string& shard : shards) {
-    SafetensorsFile file(folder / shard);
-    all.insert(file.tensors().begin(), file.tensors().end());
-  }
-  return all;
 }
 
 }  // namespace golong

@@ -1,10 +1,11 @@
-// The safetensors format: an 8-byte header size, a JSON header {name: {dtype, shape, data_offsets}}, the data.
+// Tensors in the safetensors format (safetensors_header.h).
 #pragma once
 #include <ATen/core/Tensor.h>
 
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,18 +22,21 @@ class SafetensorsFile {
   const std::map<std::string, at::Tensor>& tensors() const { return tensors_; }
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
 
+  // Takes what was read of the file out of the process's memory. Tensors stay valid: they are read again.
+  void release() const { file_->release(); }
+
  private:
+  std::shared_ptr<const MappedFile> file_;
   std::map<std::string, at::Tensor> tensors_;
   std::map<std::string, std::string> metadata_;
 };
 
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
-// Writes tensors (on any device, any strides) atomically, one after the other.
+// Writes tensors (on any device, any strides) atomically, one after the other, in `dtype` or else in their own.
+// Memory: one tensor more, where it is to be converted.
 void write_safetensors(const std::filesystem::path& path, const NamedTensors& tensors,
-                       const std::map<std::string, std::string>& metadata = {});
-
-// All tensors of a Hugging Face folder: model.safetensors, or the shards that model.safetensors.index.json lists.
-std::map<std::string, at::Tensor> read_weights(const std::filesystem::path& folder);
+                       const std::map<std::string, std::string>& metadata = {},
+                       std::optional<at::ScalarType> dtype = {});
 
 }  // namespace golong

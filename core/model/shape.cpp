@@ -1,12 +1,13 @@
 // config.json of a Hugging Face folder, as transformers 4 and 5 write it.
+#include "core/model/shape.h"
+
 #include <algorithm>
-#include <cmath>
 
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/model/config_json.h"
 #include "core/model/family.h"
-#include "core/model/model.h"
+#include "core/model/rope_config.h"
 
 namespace golong {
 namespace {
@@ -20,7 +21,7 @@ void add_ids(const ConfigJson& config, std::vector<int32_t>& ids) {
     boost::system::error_code error;
     int32_t number = id.to_number<int32_t>(error);
     if (error || number < 0) {
-      fail(config.file(), ": eos_token_id must be a token id or a list of them, found ", json::serialize(id));
+      config.refuse("eos_token_id", "a token id or a list of them");
     }
     if (std::find(ids.begin(), ids.end(), number) == ids.end()) ids.push_back(number);
   };
@@ -33,84 +34,62 @@ void add_ids(const ConfigJson& config, std::vector<int32_t>& ids) {
 
 // Refuses what would change the numbers and is not built: better no model than a wrong one.
 void refuse_unsupported(const ConfigJson& config) {
-  if (config.boolean("use_sliding_window", false)) fail(config.file(), ": use_sliding_window = true is not supported");
-  if (const std::string activation = config.text("hidden_act", "silu"); activation != "silu") {
-    fail(config.file(), ": hidden_act \"", activation, "\" is not supported; only \"silu\" is");
+  if (config.boolean("use_sliding_window", false)) {
+    config.refuse("use_sliding_window", "false: sliding windows are not supported");
   }
+  if (const json::value* types = config.find("layer_types")) {
+    const std::string expected = "a list of \"full_attention\", the only kind of attention that is supported";
+    if (!types->is_array()) config.refuse("layer_types", expected);
+    for (const json::value& type : types->as_array()) {
+      if (type != json::value("full_attention")) config.refuse("layer_types", expected);
+    }
+  }
+  if (config.text("hidden_act", "silu") != "silu") config.refuse("hidden_act", "\"silu\", which alone is supported");
   if (config.find("quantization_config")) {
     fail(config.file(),
          ": quantized weights (quantization_config) are not supported; take the model in bfloat16 or float32");
   }
 }
 
-// The factor of cos and sin that YaRN's paper gives for a stretch.
-double yarn_scale(double stretch, double weight) { return stretch <= 1 ? 1 : 0.1 * weight * std::log(stretch) + 1; }
-
-void read_yarn(const ConfigJson& table, RopeShape& rope) {
-  const double weight = table.real("mscale", 0.0), all = table.real("mscale_all_dim", 0.0);
-  const double by_paper = weight > 0 && all > 0 ? yarn_scale(rope.factor, weight) / yarn_scale(rope.factor, all)
-                                                : yarn_scale(rope.factor, 1);
-  rope.attention_factor = table.real("attention_factor", by_paper);
-  rope.beta_fast = table.real("beta_fast", 32.0);
-  rope.beta_slow = table.real("beta_slow", 1.0);
-  rope.truncate = table.boolean("truncate", true);
-}
-
-// transformers 5 has all of it in rope_parameters; 4 has rope_theta at the top and the rest in rope_scaling.
-RopeShape read_rope(const ConfigJson& config, int64_t max_positions) {
-  RopeShape rope;
-  rope.theta = config.real("rope_theta", 1e4);
-  if (config.real("partial_rotary_factor", 1.0) != 1) {
-    fail(config.file(), ": partial_rotary_factor other than 1 is not supported");
-  }
-  std::optional<ConfigJson> table = config.table("rope_parameters");
-  const std::optional<ConfigJson> scaling = config.table("rope_scaling");
-  if (table && scaling) fail(config.file(), ": rope_parameters and rope_scaling are both there; keep one of them");
-  if (!table) table = scaling;
-  if (!table) return rope;
-  rope.theta = table->real("rope_theta", rope.theta);
-  rope.type = table->text("rope_type", table->text("type", "default"));
-  if (table->real("partial_rotary_factor", 1.0) != 1) {
-    fail(table->file(), ": partial_rotary_factor other than 1 is not supported");
-  }
-  if (rope.type == "default") return rope;
-  if (rope.type != "linear" && rope.type != "yarn" && rope.type != "llama3") {
-    fail(table->file(), ": type \"", rope.type,
-         "\" is not supported; \"default\", \"linear\", \"yarn\" and \"llama3\" are");
-  }
-  rope.factor = table->real("factor");
-  if (rope.factor > 1e6) fail(table->file(), ": factor must be at most 1e6");
-  rope.original_positions = table->real("original_max_position_embeddings", static_cast<double>(max_positions));
-  if (rope.type == "yarn") read_yarn(*table, rope);
-  if (rope.type == "llama3") {
-    rope.low_frequency = table->real("low_freq_factor");
-    rope.high_frequency = table->real("high_freq_factor");
-    if (rope.high_frequency <= rope.low_frequency) {
-      fail(table->file(), ": high_freq_factor must be larger than low_freq_factor");
-    }
-  }
-  return rope;
-}
-
 std::string architecture_of(const ConfigJson& config) {
   const json::value* names = config.find("architectures");
   if (!names || !names->is_array() || names->as_array().empty() || !names->as_array()[0].is_string()) {
-    fail(config.file(), ": architectures must be a list with one name, such as [\"Qwen3ForCausalLM\"]");
+    config.refuse("architectures", "a list with one name, such as [\"Qwen3ForCausalLM\"]");
   }
   return std::string(names->as_array()[0].as_string());
 }
 
+// What belongs together.
+void check_heads(const ConfigJson& config, const ModelShape& shape) {
+  if (shape.heads % shape.kv_heads != 0) {
+    fail(config.file(), ": num_attention_heads (", shape.heads, ") must be a multiple of num_key_value_heads (",
+         shape.kv_heads, ")");
+  }
+  if (shape.head_dim == 0 || shape.head_dim % 2 != 0) {
+    fail(config.file(), ": head_dim must be even and positive, found ", shape.head_dim);
+  }
+}
+
 }  // namespace
+
+int64_t read_head_dim(const ConfigJson& config, const ModelShape& shape) {
+  if (!config.find("head_dim") && shape.hidden % shape.heads != 0) {
+    fail(config.file(), ": hidden_size (", shape.hidden, ") must be a multiple of num_attention_heads (", shape.heads,
+         ") where there is no head_dim");
+  }
+  return config.integer("head_dim", shape.hidden / shape.heads, most_head_dim);
+}
 
 ModelShape read_shape(const std::filesystem::path& folder) {
   const std::filesystem::path path = std::filesystem::is_directory(folder) ? folder / "config.json" : folder;
   const ConfigJson config(path);
-  refuse_unsupported(config);
   ModelShape shape;
   shape.architecture = architecture_of(config);
+  const Family& family = find_family(shape.architecture, path.string());
+  refuse_unsupported(config);
   shape.vocabulary = config.integer("vocab_size");
   shape.hidden = config.integer("hidden_size");
-  shape.layers = config.integer("num_hidden_layers");
+  shape.layers = config.integer("num_hidden_layers", {}, 10'000);
   shape.heads = config.integer("num_attention_heads");
   shape.kv_heads = config.integer("num_key_value_heads", shape.heads);
   shape.intermediate = config.integer("intermediate_size");
@@ -123,14 +102,8 @@ ModelShape read_shape(const std::filesystem::path& folder) {
   shape.rms_norm_eps = config.real("rms_norm_eps", 1e-6);
   shape.tied = config.boolean("tie_word_embeddings", false);
   shape.attention_bias = config.boolean("attention_bias", false);
-  find_family(shape.architecture).read(config, shape);
-  if (shape.heads % shape.kv_heads != 0) {
-    fail(path.string(), ": num_attention_heads (", shape.heads, ") must be a multiple of num_key_value_heads (",
-         shape.kv_heads, ")");
-  }
-  if (shape.head_dim == 0 || shape.head_dim % 2 != 0) {
-    fail(path.string(), ": head_dim must be even and positive, found ", shape.head_dim);
-  }
+  family.read(config, shape);
+  check_heads(config, shape);
   add_ids(config, shape.eos_token_ids);
   const std::filesystem::path generation = path.parent_path() / "generation_config.json";
   if (std::filesystem::exists(generation)) add_ids(ConfigJson(generation), shape.eos_token_ids);

@@ -52,7 +52,8 @@ void export_checkpoint(const Config& config, const std::string& checkpoint, cons
   if (fs::equivalent(config.model.path, output, unknown)) {
     fail("--output ", output, " is model.path itself, whose weights would be lost; choose another folder");
   }
-  write_model_folder(output, snapshot.weights, shape->second, config.model.path);
+  write_model_folder(output, snapshot.weights, snapshot.weights.at(0).second.scalar_type(), shape->second,
+                     config.model.path);
 }
 
 // The folder to measure: the one that was named, else the weights of the run's newest checkpoint over model.path.

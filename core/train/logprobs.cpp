@@ -4,6 +4,7 @@
 #include <c10/core/GradMode.h>
 
 #include <boost/json.hpp>
+#include <cmath>
 #include <fstream>
 
 #include "core/base/error.h"
@@ -64,7 +65,14 @@ void write_logprobs(const std::string& folder, const std::string& input, const s
     json::array logprobs;
     if (!group.responses[0].token_ids.empty()) {
       at::Tensor values = response_logprobs(*model, pack({&group}, model->device()), 1).logprobs.contiguous();
-      for (int64_t i = 0; i < values.size(0); ++i) logprobs.push_back(values.const_data_ptr<float>()[i]);
+      for (int64_t i = 0; i < values.size(0); ++i) {
+        const float value = values.const_data_ptr<float>()[i];
+        if (!std::isfinite(value)) {
+          fail(where, ": the log-probability of response token ", i, " is not finite: weights of ", folder,
+               " are NaN or infinite, or too large for the dtype");
+        }
+        logprobs.push_back(value);
+      }
     }
     const json::value* id = row.as_object().if_contains("id");
     out += json::serialize(json::object{{"id", id ? *id : json::value(nullptr)}, {"logprobs", logprobs}}) + "\n";

@@ -71,8 +71,8 @@ Workspace Workspace::open(const Config& config, std::shared_ptr<const plugin::Re
     w.model = load_model(folder, dtype, at::kCPU);
   }
   if (w.tokenizer->vocabulary_size() > w.model->shape().vocabulary) {
-    fail(folder.string(), ": the tokenizer has ", w.tokenizer->vocabulary_size(), " tokens, the model ",
-         w.model->shape().vocabulary, "; they do not belong together");
+    fail((folder / "config.json").string(), ": vocab_size is ", w.model->shape().vocabulary, ", tokenizer.json has ",
+         w.tokenizer->vocabulary_size(), " tokens; they do not belong together");
   }
   w.stop_ids = w.model->shape().eos_token_ids;
   const int32_t end = w.tokenizer->find(w.prompts->chat_template().end_of_turn()).value();  // PromptMaker has it

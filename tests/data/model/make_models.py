@@ -16,6 +16,9 @@ from transformers import (LlamaConfig, LlamaForCausalLM, Qwen3Config, Qwen3ForCa
                           Qwen3MoeForCausalLM)
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[2]))
+from tests.expert_gradients import by_expert  # noqa: E402
+
 BASE = dict(vocab_size=37, hidden_size=24, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, head_dim=8,
             intermediate_size=40, max_position_embeddings=64, rms_norm_eps=1e-6, attention_dropout=0.0)
 
@@ -42,19 +45,6 @@ MODELS = {
     "experts_plain": dict(family=(Qwen3MoeConfig, Qwen3MoeForCausalLM), rope_theta=10000.0, num_hidden_layers=1,
                           num_experts=5, num_experts_per_tok=3, moe_intermediate_size=7, norm_topk_prob=False, old=True),
 }
-
-
-def by_expert(name, parameter):
-    """The gradient under the names on disk, where each expert has matrices of its own."""
-    if not name.endswith(("experts.gate_up_proj", "experts.down_proj")):
-        return [(name, parameter.grad)]
-    prefix, kind = name.rsplit(".", 1)
-    parts = []
-    for expert, gradient in enumerate(parameter.grad):
-        halves = gradient.chunk(2) if kind == "gate_up_proj" else [gradient]
-        kinds = ["gate_proj", "up_proj"] if kind == "gate_up_proj" else [kind]
-        parts += [(f"{prefix}.{expert}.{one}.weight", half) for one, half in zip(kinds, halves, strict=True)]
-    return parts
 
 
 def make(name, old=False, shard=None, rope_theta=None, rope=None, family=(Qwen3Config, Qwen3ForCausalLM), **changes):

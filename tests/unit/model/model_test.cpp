@@ -5,9 +5,10 @@
 #include <gmock/gmock.h>
 
 #include <boost/json.hpp>
+#include <limits>
 
 #include "core/base/file.h"
-#include "core/model/safetensors.h"
+#include "core/model/weight_files.h"
 #include "core/nn/logprob.h"
 #include "tests/unit/model/model_folder.h"
 
@@ -17,7 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 namespace json = boost::json;
 using ::testing::AllOf;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 double difference(const at::Tensor& a, const at::Tensor& b) {
@@ -93,84 +93,17 @@ class ModelFiles : public ModelFolder {
     if (change) change(config);
     write("config.json", json::serialize(config));
   }
-  std::string shape_error(const std::function<void(json::object&)>& change) {
-    copy("tied", change);
-    return error_message([&] { read_shape(folder); });
+  // What the folder holds, to be written again with a change.
+  NamedTensors stored() {
+    NamedTensors copies;
+    const StoredWeights weights(folder);
+    for (const auto& [name, tensor] : weights.tensors()) copies.emplace_back(name, tensor.clone());
+    return copies;
   }
   std::string load_error() {
     return error_message([&] { load_model(folder, at::kFloat, at::kCPU); });
   }
 };
-
-TEST_F(ModelFiles, ShapesOfTransformers4And5) {
-  ModelShape four = read_shape(model_data("tied")), five = read_shape(model_data("untied"));
-  EXPECT_EQ(four.rope.theta, 10000);
-  EXPECT_EQ(five.rope.theta, 1000000);
-  EXPECT_TRUE(four.tied);
-  EXPECT_FALSE(five.tied);
-  EXPECT_TRUE(five.attention_bias);
-  EXPECT_EQ(five.rms_norm_eps, 1e-3);
-  EXPECT_EQ(four.max_positions, 64);
-  EXPECT_THAT(four.eos_token_ids, ElementsAre(3));
-  EXPECT_THAT(five.eos_token_ids, ElementsAre(5, 6));
-  EXPECT_THAT(read_shape(model_data("sharded")).eos_token_ids, ElementsAre(7, 8));
-  EXPECT_EQ(read_shape(model_data("sharded")).head_dim, 10);
-}
-
-TEST_F(ModelFiles, StretchedPositions) {
-  const auto positions = [&](const char* type, double factor) {
-    copy("tied", [&](json::object& c) {
-      c["rope_scaling"] = json::object{{"type", type},
-                                       {"factor", factor},
-                                       {"original_max_position_embeddings", 32},
-                                       {"low_freq_factor", 1},
-                                       {"high_freq_factor", 4}};
-    });
-    return read_shape(folder).max_positions;
-  };
-  EXPECT_EQ(positions("yarn", 4), 128);
-  EXPECT_EQ(positions("yarn", 1), 64);
-  EXPECT_EQ(positions("linear", 4), 128);
-  EXPECT_EQ(positions("llama3", 4), 64);  // which says the stretched number
-}
-
-TEST_F(ModelFiles, ConfigsThatAreNotUnderstoodAreRefused) {
-  EXPECT_THAT(shape_error([](json::object& c) { c.erase("hidden_size"); }), HasSubstr("config.json: hidden_size"));
-  EXPECT_THAT(shape_error([](json::object& c) { c["vocab_size"] = "many"; }), HasSubstr("vocab_size"));
-  EXPECT_THAT(shape_error([](json::object& c) { c["num_hidden_layers"] = -2; }), HasSubstr("positive"));
-  EXPECT_THAT(shape_error([](json::object& c) { c["hidden_act"] = "gelu"; }), HasSubstr("gelu"));
-  EXPECT_THAT(shape_error([](json::object& c) { c["head_dim"] = 7; }), HasSubstr("even"));
-  EXPECT_THAT(shape_error([](json::object& c) { c["num_key_value_heads"] = 3; }), HasSubstr("multiple"));
-  EXPECT_THAT(shape_error([](json::object& c) { c["use_sliding_window"] = true; }), HasSubstr("sliding"));
-  EXPECT_THAT(shape_error([](json::object& c) { c["eos_token_id"] = "</s>"; }), HasSubstr("eos_token_id"));
-  EXPECT_THAT(shape_error([](json::object& c) { c["eos_token_id"] = int64_t{1} << 40; }), HasSubstr("eos_token_id"));
-  EXPECT_THAT(shape_error([](json::object& c) { c["architectures"] = json::array(); }), HasSubstr("architectures"));
-  EXPECT_THAT(shape_error([](json::object& c) { c["tie_word_embeddings"] = "yes"; }), HasSubstr("true or false"));
-  EXPECT_THAT(shape_error([](json::object& c) {
-                c["rope_scaling"] = json::object{{"rope_type", "longrope"}};
-              }),
-              AllOf(HasSubstr("rope_scaling: type \"longrope\""), HasSubstr("\"yarn\"")));
-  EXPECT_THAT(shape_error([](json::object& c) {
-                c["rope_scaling"] = json::object{{"type", "yarn"}};
-              }),
-              HasSubstr("rope_scaling: factor must be a positive number"));
-  EXPECT_THAT(shape_error([](json::object& c) {
-                c["rope_parameters"] = json::object{{"rope_type", "default"}};
-                c["rope_scaling"] = json::object{{"type", "yarn"}, {"factor", 4.0}};
-              }),
-              HasSubstr("keep one of them"));
-  EXPECT_THAT(shape_error([](json::object& c) { c["partial_rotary_factor"] = 0.5; }), HasSubstr("partial_rotary"));
-  EXPECT_THAT(shape_error([](json::object& c) { c["quantization_config"] = json::object(); }), HasSubstr("quantized"));
-  write("config.json", "{");
-  EXPECT_THAT(error_message([&] { read_shape(folder); }), HasSubstr("no JSON object"));
-  fs::remove(folder / "config.json");
-  EXPECT_THAT(error_message([&] { read_shape(folder); }), HasSubstr("config.json"));
-}
-
-TEST_F(ModelFiles, AnUnknownArchitectureIsNamedWithTheKnownOnes) {
-  copy("tied", [](json::object& c) { c["architectures"] = json::array{"BertModel"}; });
-  EXPECT_THAT(load_error(), AllOf(HasSubstr("BertModel"), HasSubstr("Qwen3ForCausalLM")));
-}
 
 TEST_F(ModelFiles, TensorsThatDoNotFitAreListedWithShapes) {
   copy("tied", [](json::object& c) {
@@ -200,12 +133,63 @@ TEST_F(ModelFiles, ASavedModelLoadsToTheSameBits) {
   }
 }
 
+TEST_F(ModelFiles, OnlyWhatIsWrongWithTheFirstTensorsIsListed) {
+  copy("tied", [](json::object& c) { c["num_hidden_layers"] = 10000; });
+  EXPECT_THAT(load_error(), AllOf(HasSubstr("these tensors and perhaps more"), HasSubstr("model.layers.2."),
+                                  ::testing::Not(HasSubstr("model.layers.20."))));
+}
+
+TEST_F(ModelFiles, WeightsOfAnotherTypeThanFloatAreRefused) {
+  copy("tied");
+  NamedTensors weights = stored();
+  weights[0].second = weights[0].second.to(at::kInt);
+  write_safetensors(folder / "model.safetensors", weights);
+  EXPECT_THAT(load_error(), HasSubstr(weights[0].first + ": expected a float type, found Int"));
+}
+
+// Files of old versions of transformers have such a buffer for each layer.
+TEST_F(ModelFiles, StoredFrequenciesArePassedOver) {
+  copy("tied");
+  NamedTensors weights = stored();
+  weights.emplace_back("model.layers.0.self_attn.rotary_emb.inv_freq", at::ones({4}));
+  write_safetensors(folder / "model.safetensors", weights);
+  EXPECT_EQ(load_model(folder, at::kFloat, at::kCPU)->parameters().size(), weights.size() - 1);
+}
+
+TEST_F(ModelFiles, WhatIsNotANumberIsLoadedAsItIs) {
+  copy("tied");
+  NamedTensors weights = stored();
+  weights[0].second.fill_(std::numeric_limits<float>::quiet_NaN());
+  write_safetensors(folder / "model.safetensors", weights);
+  const std::unique_ptr<Model> model = load_model(folder, at::kFloat, at::kCPU);
+  for (const auto& [name, tensor] : model->parameters()) {
+    EXPECT_EQ(tensor.isnan().all().item<bool>(), name == weights[0].first) << name;
+  }
+}
+
+TEST_F(ModelFiles, ASavedModelIsIndependentOfItsFiles) {
+  copy("tied");
+  const std::unique_ptr<Model> model = load_model(folder, at::kFloat, at::kCPU);
+  const at::Tensor before = model->parameters()[0].second.detach().clone();
+  model->parameters()[0].second.detach().add_(1);
+  fs::resize_file(folder / "model.safetensors", 0);
+  EXPECT_TRUE(at::allclose(model->parameters()[0].second, before + 1));
+  save_model(*model, folder, at::kFloat);  // into its own folder
+  EXPECT_TRUE(at::equal(load_model(folder, at::kFloat, at::kCPU)->parameters()[0].second, before + 1));
+}
+
 TEST_F(ModelFiles, SavingInBfloat16SaysSo) {
   std::unique_ptr<Model> model = load_model(model_data("untied"), at::kFloat, at::kCPU);
-  save_model(*model, folder / "out", at::kBFloat16);
-  EXPECT_EQ(json::parse(read_file(folder / "out" / "config.json")).at("dtype").as_string(), "bfloat16");
-  for (const auto& [name, tensor] : read_weights(folder / "out"))
-    EXPECT_EQ(tensor.scalar_type(), at::kBFloat16) << name;
+  for (const int64_t shard_bytes : {shard_bytes_of_hub, int64_t{4000}}) {
+    save_model(*model, folder / "out", at::kBFloat16, {}, shard_bytes);
+    EXPECT_EQ(json::parse(read_file(folder / "out" / "config.json")).at("dtype").as_string(), "bfloat16");
+    const StoredWeights saved(folder / "out");
+    ASSERT_EQ(saved.tensors().size(), model->parameters().size());
+    for (const auto& [name, tensor] : model->parameters()) {
+      EXPECT_EQ(saved.tensors().at(name).scalar_type(), at::kBFloat16) << name;
+      EXPECT_TRUE(at::equal(saved.tensors().at(name), tensor.to(at::kBFloat16))) << name;
+    }
+  }
 }
 
 TEST(MakeModel, IsSeededAndScaled) {
