@@ -2,6 +2,7 @@
 #pragma once
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <memory>
@@ -19,8 +20,9 @@ class RunTest : public testing::Test {
  protected:
   RunTest() {
     const auto* info = testing::UnitTest::GetInstance()->current_test_info();
-    folder = std::filesystem::path(testing::TempDir()) / "golong_run" /
-             (std::string(info->test_suite_name()) + "." + info->name());
+    // With the process: two clones may run their tests at a time.
+    folder = std::filesystem::path(testing::TempDir()) /
+             ("golong_run." + std::to_string(getpid()) + "." + info->test_suite_name() + "." + info->name());
     std::filesystem::remove_all(folder);
     std::filesystem::create_directories(folder);
     ModelShape shape;
