@@ -1,5 +1,5 @@
-// Attention over a long context is a merge of partial results: `attend` works on one segment of keys, `merge` joins the
-// results by log-sum-exp. Training a group, generating a group and chunked prefill are these two functions.
+// Attention of packed groups over shared prompts. Attention over a long context is a merge of partial results: each is
+// over one segment of keys (nn/segment.h), and they are joined by log-sum-exp.
 #pragma once
 #include <ATen/core/Tensor.h>
 
@@ -7,18 +7,6 @@
 #include <vector>
 
 namespace golong::nn {
-
-struct Partial {
-  at::Tensor out;  // [B, H, Tq, D]
-  at::Tensor lse;  // [B, H, Tq] float32, log of the sum of exp of the scaled scores
-};
-
-// One segment. q [B, H, Tq, D], k and v [B, Hkv, Tk, D], H a multiple of Hkv (grouped query). `causal`: query i sees
-// keys 0..i (aligned top-left, Tq <= Tk or Tq == Tk). Tq and Tk must not be 0. No autograd.
-Partial attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, bool causal, double scale);
-
-// Joins partial results over different keys for the same queries.
-Partial merge(const std::vector<Partial>& partials);
 
 // Lengths of one group in a packed sequence [prompt | response 1 | ... | response n].
 struct GroupLayout {

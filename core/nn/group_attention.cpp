@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <numeric>
 
 #include "core/nn/attention.h"
 #include "core/nn/segment.h"
@@ -211,6 +212,8 @@ struct GroupAttentionFunction : torch::autograd::Function<GroupAttentionFunction
 };
 
 }  // namespace
+
+int64_t GroupLayout::tokens() const { return std::accumulate(responses.begin(), responses.end(), prompt); }
 
 at::Tensor group_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                            const std::vector<GroupLayout>& groups, double scale) {

@@ -3,11 +3,16 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
-#include "core/nn/attention.h"
-
 namespace golong::nn {
 
-// See attend(). q [B, H, Tq, D], k and v [B, Hkv, Tk, D]; strides are free but for the last dimension, which is dense.
+// The result over one segment, or over several that are merged.
+struct Partial {
+  at::Tensor out;  // [B, H, Tq, D]
+  at::Tensor lse;  // [B, H, Tq] float32, log of the sum of exp of the scaled scores
+};
+
+// q [B, H, Tq, D], k and v [B, Hkv, Tk, D], H a multiple of Hkv (grouped query); strides are free but for the last
+// dimension, which is dense. `causal`: query i sees keys 0..i (aligned top-left). Tq and Tk must not be 0. No autograd.
 Partial segment_forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, bool causal, double scale);
 
 struct SegmentGradients {

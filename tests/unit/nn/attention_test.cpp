@@ -10,6 +10,8 @@
 #include <random>
 #include <string>
 
+#include "core/nn/segment.h"
+
 namespace golong::nn {
 namespace {
 
@@ -145,7 +147,7 @@ TEST(GroupAttention, ScoresFarApartStayFinite) {
   EXPECT_LT(difference(out, expected), 1e-5);
 }
 
-TEST(Attend, ReturnsTheLogSumExpAndTakesBatches) {
+TEST(Segment, ReturnsTheLogSumExpAndTakesBatches) {
   at::Generator generator = at::detail::createCPUGenerator(6);
   at::Tensor q = at::empty({2, 4, 5, 16}).normal_(0, 1, generator);
   at::Tensor k = at::empty({2, 2, 9, 16}).normal_(0, 1, generator),
@@ -157,28 +159,12 @@ TEST(Attend, ReturnsTheLogSumExpAndTakesBatches) {
       scores.masked_fill_(hidden, -std::numeric_limits<double>::infinity());
     }
     for (at::ScalarType dtype : {at::kFloat, at::kDouble}) {
-      Partial partial = attend(q.to(dtype), k.to(dtype), v.to(dtype), causal, 0.3);
+      Partial partial = segment_forward(q.to(dtype), k.to(dtype), v.to(dtype), causal, 0.3);
       EXPECT_LT(difference(partial.lse, at::logsumexp(scores, {-1})), 2e-6);
       at::Tensor values = v.repeat_interleave(2, 1).to(at::kDouble);
       EXPECT_LT(difference(partial.out, at::matmul(at::softmax(scores, -1), values)), 2e-6);
     }
   }
-}
-
-TEST(Merge, OfPartsEqualsTheWhole) {
-  at::Generator generator = at::detail::createCPUGenerator(7);
-  at::Tensor q = at::empty({1, 6, 3, 8}).normal_(0, 2, generator);
-  at::Tensor k = at::empty({1, 2, 30, 8}).normal_(0, 2, generator),
-             v = at::empty({1, 2, 30, 8}).normal_(0, 2, generator);
-  Partial whole = attend(q, k, v, false, 0.5);
-  std::vector<Partial> parts;
-  for (auto [start, count] : {std::pair<int64_t, int64_t>{0, 1}, {1, 20}, {21, 9}}) {
-    parts.push_back(attend(q, k.narrow(2, start, count), v.narrow(2, start, count), false, 0.5));
-  }
-  Partial merged = merge(parts);
-  EXPECT_LT(difference(merged.out, whole.out), 1e-6);
-  EXPECT_LT(difference(merged.lse, whole.lse), 1e-6);
-  EXPECT_TRUE(at::equal(merge({whole}).out, whole.out));
 }
 
 }  // namespace
