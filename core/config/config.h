@@ -100,6 +100,7 @@ struct TrainConfig {
   int64_t mini_batch_prompts = 0;      // groups in one optimizer step; 0: all
   int64_t updates_per_batch = 1;       // passes over the batch (ppo_epochs)
   int64_t micro_batch_tokens = 16384;  // packed tokens of one forward and backward
+  bool share_prefix = true;            // compute each prompt once for its group
   bool filter_groups = true;           // drop groups whose rewards do not differ, draw more
   bool keep_surplus = false;           // groups beyond a full batch wait for the next step
   int64_t generation_prompts = 0;      // prompts drawn at a time; 0: four times prompts_per_step

@@ -75,7 +75,7 @@ class Step {
       groups.push_back(&batch.groups[g]);
       advantages[groups.back()] = &batch.advantages[g];
     }
-    for (const auto& part : split(groups, options.micro_batch_tokens)) {
+    for (const auto& part : split(groups, options.micro_batch_tokens, options.share_prefix)) {
       Micro& micro = micros_.emplace_back();
       micro.packed = pack(part, model.device(), options.share_prefix);
       std::vector<float> values;

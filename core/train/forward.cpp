@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include "core/train/kept_prompt.h"
+
 namespace golong {
 
 nn::TokenLogprobs response_logprobs(const Model& model, const Packed& packed, double temperature) {
@@ -15,15 +17,26 @@ GroupLogprobs fixed_logprobs(const Model& model, const std::vector<const Group*>
                              double temperature) {
   GroupLogprobs all;
   c10::NoGradGuard no_grad;
+  const auto add = [&](const Group& group, const at::Tensor& logprobs) {
+    const at::Tensor values = logprobs.to(at::kCPU).contiguous();
+    const auto* first = values.const_data_ptr<float>();
+    std::vector<float>& to = all[&group];
+    to.insert(to.end(), first, first + values.numel());
+  };
   for (const auto& part : split(groups, token_budget)) {
-    at::Tensor logprobs =
-        response_logprobs(model, pack(part, model.device()), temperature).logprobs.to(at::kCPU).contiguous();
-    const float* next = logprobs.const_data_ptr<float>();
+    if (packed_tokens(*part[0]) > token_budget) {
+      KeptPrompt prompt(model, part[0]->prompt.token_ids);
+      for (const ResponseRange& range : response_parts(*part[0], token_budget)) {
+        if (tokens_of(*part[0], range) > 0) add(*part[0], prompt.logprobs(*part[0], range, temperature).logprobs);
+      }
+      continue;
+    }
+    const at::Tensor logprobs = response_logprobs(model, pack(part, model.device()), temperature).logprobs;
+    int64_t start = 0;
     for (const Group* group : part) {
-      size_t tokens = 0;
-      for (const Response& response : group->responses) tokens += response.token_ids.size();
-      all[group].assign(next, next + tokens);
-      next += tokens;
+      const int64_t tokens = tokens_of(*group, {0, group->responses.size()});
+      add(*group, logprobs.narrow(0, start, tokens));
+      start += tokens;
     }
   }
   return all;

@@ -17,7 +17,7 @@ nn::TokenLogprobs response_logprobs(const Model& model, const Packed& packed, do
 // Of each group's response tokens, one after the other: 4 bytes a token. Empty where nobody asked for them.
 using GroupLogprobs = std::map<const Group*, std::vector<float>>;
 
-// In micro-batches of `token_budget` tokens.
+// In micro-batches of `token_budget` tokens; of a group with more the responses are run part by part.
 GroupLogprobs fixed_logprobs(const Model& model, const std::vector<const Group*>& groups, int64_t token_budget,
                              double temperature);
 

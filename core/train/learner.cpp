@@ -51,14 +51,11 @@ at::Tensor floats(const std::vector<float>& values, at::Device device) {
   return at::tensor(values, at::kFloat).to(device);
 }
 
-// Those of a micro-batch, one after the other.
-at::Tensor floats(const GroupLogprobs& logprobs, const std::vector<const Group*>& groups, at::Device device) {
-  std::vector<float> values;
-  for (const Group* group : groups) {
-    const std::vector<float>& more = logprobs.at(group);
-    values.insert(values.end(), more.begin(), more.end());
-  }
-  return floats(values, device);
+// Adds those of some responses of a group.
+void add(const GroupLogprobs& logprobs, const Group& group, ResponseRange range, std::vector<float>& to) {
+  if (logprobs.empty()) return;
+  const auto first = logprobs.at(&group).begin() + tokens_of(group, {0, range.first});
+  to.insert(to.end(), first, first + tokens_of(group, range));
 }
 
 bool has_tokens(const Group& group) {
@@ -133,41 +130,70 @@ Learner::Sums Learner::mini_batch(const std::vector<const Group*>& groups, const
   const LossScale scale = scale_of(groups, config_.reduction, max_response_tokens_);
   optimizer_.zero_grad();
   Sums sums;
-  for (const auto& part : split(groups, config_.micro_batch_tokens)) micro_batch(part, batch, scale, sums);
+  for (const auto& part : split(groups, config_.micro_batch_tokens, config_.share_prefix)) {
+    if (config_.share_prefix && packed_tokens(*part[0]) > config_.micro_batch_tokens) {
+      large_group(*part[0], batch, scale, sums);
+    } else {
+      micro_batch(part, batch, scale, sums);
+    }
+  }
   return sums;
 }
 
 void Learner::micro_batch(const std::vector<const Group*>& groups, const Batch& batch, const LossScale& scale,
                           Sums& sums) {
-  const at::Device device = model_.device();
-  Packed packed = pack(groups, device);
-  std::vector<float> advantage, rollout;
-  for (const Group* group : groups) {
-    for (size_t i = 0; i < group->responses.size(); ++i) {
-      const Response& response = group->responses[i];
-      const double value = (*batch.advantages.at(group))[i];
-      advantage.insert(advantage.end(), response.token_ids.size(), static_cast<float>(value));
-      rollout.insert(rollout.end(), response.sampled_logprobs.begin(), response.sampled_logprobs.end());
-      sums.repeated_tokens += static_cast<double>(group->prompt.token_ids.size() + response.token_ids.size());
-    }
+  const Packed packed = pack(groups, model_.device(), config_.share_prefix);
+  std::vector<Slice> slices;
+  for (const Group* group : groups) slices.push_back({group, {0, group->responses.size()}});
+  sums.packed_tokens += static_cast<double>(packed.token_ids.size(0));
+  backward(slices, response_logprobs(model_, packed, temperature_), batch, scale, sums);
+}
+
+void Learner::large_group(const Group& group, const Batch& batch, const LossScale& scale, Sums& sums) {
+  KeptPrompt prompt(model_, group.prompt.token_ids);
+  for (const ResponseRange& range : response_parts(group, config_.micro_batch_tokens)) {
+    if (tokens_of(group, range) == 0) continue;
+    backward({{&group, range}}, prompt.logprobs(group, range, temperature_), batch, scale, sums);
   }
-  nn::TokenLogprobs policy = response_logprobs(model_, packed, temperature_);
-  LossInput input{
+  prompt.backward();
+  optimizer_.accumulate();
+  sums.packed_tokens += static_cast<double>(packed_tokens(group));
+}
+
+// The loss of the responses whose tokens the policy's log-probabilities are of, one after the other.
+void Learner::backward(const std::vector<Slice>& slices, const nn::TokenLogprobs& policy, const Batch& batch,
+                       const LossScale& scale, Sums& sums) {
+  const at::Device device = model_.device();
+  std::vector<float> advantage, rollout, old, reference;
+  std::vector<int64_t> response_of, lengths;
+  for (const auto& [group, range] : slices) {
+    for (size_t i = range.first; i < range.last; ++i) {
+      const Response& response = group->responses[i];
+      const size_t tokens = response.token_ids.size();
+      advantage.insert(advantage.end(), tokens, static_cast<float>((*batch.advantages.at(group))[i]));
+      rollout.insert(rollout.end(), response.sampled_logprobs.begin(), response.sampled_logprobs.end());
+      response_of.insert(response_of.end(), tokens, static_cast<int64_t>(lengths.size()));
+      lengths.push_back(static_cast<int64_t>(tokens));
+      sums.repeated_tokens += static_cast<double>(group->prompt.token_ids.size() + tokens);
+    }
+    add(batch.old, *group, range, old);
+    add(batch.reference, *group, range, reference);
+  }
+  const LossInput input{
       .logprobs = policy.logprobs,
       .entropy = policy.entropy,
-      .old_logprobs = batch.old.empty() ? policy.logprobs.detach() : floats(batch.old, groups, device),
+      .old_logprobs = batch.old.empty() ? policy.logprobs.detach() : floats(old, device),
       .rollout_logprobs = floats(rollout, device),
-      .reference_logprobs = batch.reference.empty() ? at::Tensor() : floats(batch.reference, groups, device),
+      .reference_logprobs = batch.reference.empty() ? at::Tensor() : floats(reference, device),
       .advantages = floats(advantage, device),
-      .response = packed.response,
-      .lengths = packed.lengths,
+      .response = at::tensor(response_of, at::kLong).to(device),
+      .lengths = at::tensor(lengths, at::kLong).to(device),
   };
-  LossOutput output = policy_loss(input, scale, config_);
+  const LossOutput output = policy_loss(input, scale, config_);
   output.loss.backward();
   optimizer_.accumulate();
   sums.loss += output.loss.item<double>();
-  sums.tokens += static_cast<double>(packed.targets.size(0));
-  sums.packed_tokens += static_cast<double>(packed.token_ids.size(0));
+  sums.tokens += static_cast<double>(policy.logprobs.size(0));
   for (const auto& [name, value] : output.sums) sums.over_tokens[name] += value;
 }
 

@@ -10,6 +10,7 @@
 #include "core/model/model.h"
 #include "core/report/metrics.h"
 #include "core/train/forward.h"
+#include "core/train/kept_prompt.h"
 #include "core/train/loss.h"
 #include "core/train/optimizer.h"
 #include "core/train/schedule.h"
@@ -57,7 +58,15 @@ class Learner {
   Batch prepare(const std::vector<Group>& groups, const std::vector<std::vector<double>>& advantages,
                 int64_t* per_step) const;
   Sums mini_batch(const std::vector<const Group*>& groups, const Batch& batch);
+  // Some responses of a group.
+  struct Slice {
+    const Group* group;
+    ResponseRange range;
+  };
   void micro_batch(const std::vector<const Group*>& groups, const Batch& batch, const LossScale& scale, Sums& sums);
+  void large_group(const Group& group, const Batch& batch, const LossScale& scale, Sums& sums);
+  void backward(const std::vector<Slice>& slices, const nn::TokenLogprobs& policy, const Batch& batch,
+                const LossScale& scale, Sums& sums);
   bool step(Sums& sums);
   Metrics metrics(const Sums& sums, double learning_rate) const;
 

@@ -5,12 +5,6 @@
 namespace golong {
 namespace {
 
-int64_t tokens_of(const Group& group) {
-  size_t tokens = group.prompt.token_ids.size();
-  for (const Response& response : group.responses) tokens += response.token_ids.size();
-  return static_cast<int64_t>(tokens);
-}
-
 // The lists that become the tensors of a Packed.
 struct Lists {
   std::vector<int64_t> ids, positions, rows, targets, response, lengths, prompt_rows, prompt_targets;
@@ -48,6 +42,13 @@ struct Lists {
 
 }  // namespace
 
+int64_t packed_tokens(const Group& group, bool share_prefix) {
+  const size_t prompts = share_prefix ? 1 : group.responses.size();
+  size_t tokens = prompts * group.prompt.token_ids.size();
+  for (const Response& response : group.responses) tokens += response.token_ids.size();
+  return static_cast<int64_t>(tokens);
+}
+
 Packed pack(const std::vector<const Group*>& groups, at::Device device, bool share_prefix) {
   Lists lists;
   for (const Group* group : groups) {
@@ -63,11 +64,12 @@ Packed pack(const std::vector<const Group*>& groups, at::Device device, bool sha
           tensor(lists.lengths),    tensor(lists.prompt_rows), tensor(lists.prompt_targets)};
 }
 
-std::vector<std::vector<const Group*>> split(const std::vector<const Group*>& groups, int64_t token_budget) {
+std::vector<std::vector<const Group*>> split(const std::vector<const Group*>& groups, int64_t token_budget,
+                                             bool share_prefix) {
   std::vector<std::vector<const Group*>> parts;
   int64_t used = 0;
   for (const Group* group : groups) {
-    int64_t tokens = tokens_of(*group);
+    int64_t tokens = packed_tokens(*group, share_prefix);
     if (parts.empty() || used + tokens > token_budget) {
       parts.emplace_back();
       used = 0;

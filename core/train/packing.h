@@ -28,7 +28,11 @@ struct Packed {
 // With `share_prefix` false each response stands behind a copy of its prompt, as if it were a group of its own.
 Packed pack(const std::vector<const Group*>& groups, at::Device device, bool share_prefix = true);
 
+// Tokens that a group takes in a Packed.
+int64_t packed_tokens(const Group& group, bool share_prefix = true);
+
 // Whole groups in order, at most `token_budget` tokens in each part; a group larger than that goes alone.
-std::vector<std::vector<const Group*>> split(const std::vector<const Group*>& groups, int64_t token_budget);
+std::vector<std::vector<const Group*>> split(const std::vector<const Group*>& groups, int64_t token_budget,
+                                             bool share_prefix = true);
 
 }  // namespace golong
