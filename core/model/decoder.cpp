@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/model/model.h"
+#include "core/model/parameter_source.h"
 #include "core/model/rope.h"
 #include "core/nn/experts.h"
 #include "core/nn/layers.h"
@@ -27,7 +28,7 @@ class Parameters {
   explicit Parameters(const ParameterSource& source) : source_(source) {}
 
   at::Tensor take(const std::string& name, const std::vector<int64_t>& size) {
-    all_.emplace_back(name, source_(name, size));
+    all_.emplace_back(name, source_.take(name, size));
     return all_.back().second;
   }
   nn::Linear linear(const std::string& name, int64_t out, int64_t in, bool bias = false) {

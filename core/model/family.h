@@ -1,24 +1,16 @@
 // Model families by the name in config.json. Adding one is one file that defines a Family (llama.cpp), its line here
 // and its name in family.cpp. Reading a config needs no LibTorch, making a model does.
 #pragma once
-#include <functional>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "core/model/shape.h"
-
-namespace at {
-class Tensor;
-}
 
 namespace golong {
 
 class ConfigJson;
 class Model;
-
-// Gives the tensor of a parameter by its Hugging Face name and shape, in the model's dtype and on its device.
-using ParameterSource = std::function<at::Tensor(const std::string& name, const std::vector<int64_t>& shape)>;
+struct ParameterSource;
 
 struct Family {
   const char* architecture;  // "Qwen3ForCausalLM"

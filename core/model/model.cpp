@@ -6,11 +6,12 @@
 
 #include <boost/json.hpp>
 #include <cmath>
-#include <sstream>
 
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/model/family.h"
+#include "core/model/parameter_source.h"
+#include "core/model/weight_check.h"
 #include "core/model/weight_files.h"
 
 namespace golong {
@@ -18,49 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string show(at::IntArrayRef shape) {
-  std::ostringstream text;
-  text << shape;
-  return text.str();
-}
-
 const char* dtype_name(at::ScalarType dtype) { return dtype == at::kBFloat16 ? "bfloat16" : "float32"; }
-
-// Throws Error that lists what of the weights does not fit the shape. Reads none of them.
-void check_weights(const ModelShape& shape, const StoredWeights& weights, const fs::path& folder) {
-  constexpr size_t most = 20;  // more of them say that the whole file is another than was meant
-  std::map<std::string, at::Tensor> left = weights.tensors();
-  std::vector<std::string> problems;
-  const auto raise = [&] {
-    std::string lines;
-    for (const std::string& problem : problems) lines += "\n  " + problem;
-    fail(folder.string(), ": ", problems.size() == most ? "these tensors and perhaps more" : "these tensors",
-         " do not fit config.json:", lines);
-  };
-  const auto complain = [&](const std::string& problem) {
-    problems.push_back(problem);
-    if (problems.size() == most) raise();
-  };
-  const auto check = [&](const std::string& name, const std::vector<int64_t>& expected) {
-    const auto found = left.find(name);
-    if (found == left.end()) {
-      complain(name + ": missing, expected " + show(expected));
-    } else if (const at::Tensor& tensor = found->second; tensor.sizes() != at::IntArrayRef(expected)) {
-      complain(name + ": expected " + show(expected) + ", found " + show(tensor.sizes()));
-    } else if (!tensor.is_floating_point()) {
-      complain(name + ": expected a float type, found " + c10::toString(tensor.scalar_type()));
-    }
-    if (found != left.end()) left.erase(found);
-    return at::empty({0});
-  };
-  find_family(shape.architecture).make(shape, check);
-  if (shape.tied) left.erase("lm_head.weight");
-  for (const auto& [name, tensor] : left) {
-    if (name.ends_with(".rotary_emb.inv_freq")) continue;  // old files keep it; it follows from config.json
-    complain(name + ": not part of a " + shape.architecture + " of this config");
-  }
-  if (!problems.empty()) raise();
-}
 
 }  // namespace
 
@@ -73,12 +32,15 @@ std::unique_ptr<Model> load_model(const fs::path& folder, at::ScalarType dtype, 
   const ModelShape shape = read_shape(folder);
   const StoredWeights weights(folder);
   check_weights(shape, weights, folder);
-  return find_family(shape.architecture).make(shape, [&](const std::string& name, const std::vector<int64_t>&) {
+  check_memory(shape, dtype);
+  const auto source = [&](const std::string& name, const std::vector<int64_t>&) {
     return weights.copy(name, dtype, device).requires_grad_(true);
-  });
+  };
+  return find_family(shape.architecture).make(shape, {source});
 }
 
 std::unique_ptr<Model> make_model(const ModelShape& shape, at::ScalarType dtype, at::Device device, uint64_t seed) {
+  check_memory(shape, dtype);
   at::Generator generator = at::detail::createCPUGenerator(seed);
   double residual = 0.02 / std::sqrt(2.0 * static_cast<double>(shape.layers));
   auto source = [&](const std::string& name, const std::vector<int64_t>& size) {
@@ -89,7 +51,7 @@ std::unique_ptr<Model> make_model(const ModelShape& shape, at::ScalarType dtype,
                                                                   : at::ones(size);
     return tensor.to(device, dtype).requires_grad_(true);
   };
-  return find_family(shape.architecture).make(shape, source);
+  return find_family(shape.architecture).make(shape, {source});
 }
 
 void save_model(const Model& model, const fs::path& folder, at::ScalarType dtype, const fs::path& source,

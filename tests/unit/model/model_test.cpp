@@ -211,5 +211,15 @@ TEST(MakeModel, IsSeededAndScaled) {
   EXPECT_EQ(a->head().unsafeGetTensorImpl(), a->parameters()[0].second.unsafeGetTensorImpl());
 }
 
+TEST(MakeModel, WhatFitsNoMachineIsRefused) {
+  for (int64_t ModelShape::*size : {&ModelShape::vocabulary, &ModelShape::hidden, &ModelShape::intermediate}) {
+    ModelShape shape = read_shape(model_data("tied"));
+    shape.*size = INT32_MAX;
+    shape.layers = 10'000;
+    EXPECT_THAT(error_message([&] { make_model(shape, at::kFloat, at::kCPU, 1); }),
+                AllOf(HasSubstr("10000 layers"), HasSubstr("does not fit the memory of this machine")));
+  }
+}
+
 }  // namespace
 }  // namespace golong

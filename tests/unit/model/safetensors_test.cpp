@@ -128,7 +128,7 @@ TEST_F(Safetensors, AMutatedFileReadsOrIsAnErrorThatNamesIt) {
   const std::string whole = read_file(folder / "whole.safetensors");
   RandomSequence random(random_key({29}));
   size_t readable = 0;
-  for (int i = 0; i < 5000; ++i) {
+  for (int i = 0; i < 3000; ++i) {
     std::string changed = whole;
     for (uint64_t times = 1 + random.below(3); times > 0; --times) {
       const uint64_t at = random.below(changed.size());
@@ -139,6 +139,7 @@ TEST_F(Safetensors, AMutatedFileReadsOrIsAnErrorThatNamesIt) {
         changed[at] = kind == 2 ? static_cast<char>(random.below(256)) : "0123456789-[]{},:\"F"[random.below(20)];
       if (changed.empty()) break;
     }
+    std::filesystem::remove(folder / "a.safetensors");  // writing over it would wait for the disk
     write("a.safetensors", changed);
     try {
       double sum = 0;
