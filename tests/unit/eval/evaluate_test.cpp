@@ -44,8 +44,8 @@ TEST_F(Evaluate, MeansOverTheFirstRowsOfEachTask) {
   for (size_t i = 0; i < dataset->size(); ++i) {
     std::vector<double>& of_task = rewards[dataset->task(i)];
     if (of_task.size() == 5) continue;
-    std::vector<Group> groups =
-        engine.generate({dataset->prompt(i)}, {2, 8, {.temperature = 0.6, .top_p = 0.95}, stop_ids}, 9, Stream::eval, 0);
+    std::vector<Group> groups = engine.generate(
+        {dataset->prompt(i)}, {2, 8, {.temperature = 0.6, .top_p = 0.95}, stop_ids}, 9, Stream::eval, 0);
     decode(groups, *tokenizer, {});
     scorer.score(groups);
     of_task.push_back((groups[0].responses[0].reward + groups[0].responses[1].reward) / 2);

@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "core/base/error.h"
@@ -88,6 +90,83 @@ void expect_plain_update(double temperature) {
 }
 
 TEST(Learner, LossGradientAndStepEqualThePlainComputation) { expect_plain_update(1); }
+
+struct Updated {
+  double loss;
+  std::map<std::string, at::Tensor> gradients;
+};
+
+// One update of random groups, with rollout log-probabilities of their own, and what it did.
+Updated update(const TrainConfig& c, const ModelShape& shape, const Batch& b, at::ScalarType dtype = at::kFloat) {
+  std::unique_ptr<Model> model = tiny_model(dtype, 7, shape);
+  Learner learner(*model, c, 40);
+  Updated result{learner.update(b.groups, b.advantages).at("train/loss"), {}};
+  for (const auto& [name, tensor] : model->parameters())
+    result.gradients[name] = learner.optimizer().gradient(name).clone();
+  return result;
+}
+
+Batch random_batch(RandomSequence& random) {
+  Batch b;
+  for (uint64_t g = 0; g < 1 + random.below(3); ++g) {
+    std::vector<size_t> lengths;
+    std::vector<double>& advantages = b.advantages.emplace_back();
+    for (uint64_t r = 0; r < 1 + random.below(5); ++r) {
+      lengths.push_back(random.below(4) == 0 ? random.below(2) : 1 + random.below(24));
+      advantages.push_back(2 * random.uniform() - 1);
+    }
+    lengths.back() = std::max<size_t>(1, lengths.back());
+    b.groups.push_back(random_group(1 + random.below(60), lengths, random.bits()));
+  }
+  return b;
+}
+
+// Every way to lay groups out gives the gradient of the plain one: prompts shared or not, several groups in a
+// micro-batch, groups that are split over their responses; dense and with experts, one head of keys or several.
+TEST(Learner, AllLayoutsGiveTheSameGradients) {
+  for (uint64_t seed = 0; seed < 200; ++seed) {
+    RandomSequence random(random_key({seed, 99}));
+    ModelShape shape = seed % 3 == 0 ? tiny_experts() : tiny_shape();
+    shape.kv_heads = int64_t{1} << random.below(3);  // of 4 heads
+    shape.tied = random.below(2) == 0;
+    const Batch b = random_batch(random);
+    TrainConfig c = config();
+    c.loss = std::array{"ppo", "gspo", "cispo"}[random.below(3)];
+    c.reduction = std::array{"token_mean", "sequence_mean", "fixed_length"}[random.below(3)];
+    c.entropy_coefficient = random.below(2) == 0 ? 0 : 0.05;
+    TrainConfig plain = c;
+    plain.share_prefix = false;
+    const Updated expected = update(plain, shape, b);
+    double largest = 0;
+    for (const auto& [name, gradient] : expected.gradients)
+      largest = std::max(largest, gradient.abs().max().item<double>());
+    for (int64_t budget : {1, 20, 70, 100000}) {
+      c.micro_batch_tokens = budget;
+      const Updated got = update(c, shape, b);
+      EXPECT_NEAR(got.loss, expected.loss, 1e-5 * (1 + std::abs(expected.loss))) << "seed " << seed << ", " << budget;
+      for (const auto& [name, gradient] : expected.gradients) {
+        ASSERT_LT((got.gradients.at(name) - gradient).abs().max().item<double>(), 1e-5 * largest)
+            << name << ", seed " << seed << ", micro-batches of " << budget;
+      }
+    }
+  }
+}
+
+TEST(Learner, BFloat16GroupsThatAreSplitStayCloseToWholeOnes) {
+  RandomSequence random(random_key({5, 98}));
+  for (int i = 0; i < 10; ++i) {
+    const Batch b = random_batch(random);
+    TrainConfig c = config();
+    const Updated whole = update(c, tiny_shape(), b, at::kBFloat16);
+    c.micro_batch_tokens = 20;
+    const Updated split = update(c, tiny_shape(), b, at::kBFloat16);
+    for (const auto& [name, gradient] : whole.gradients) {
+      EXPECT_LT((split.gradients.at(name) - gradient).norm().item<double>(),
+                0.05 * gradient.norm().item<double>() + 1e-4)
+          << name;
+    }
+  }
+}
 
 TEST(Learner, TrainsThePolicyOfTheSamplingTemperature) { expect_plain_update(0.6); }
 
