@@ -204,10 +204,11 @@ void describe(ConfigVisitor& visitor, TrainConfig& train) {
   visitor.key("mini_batch_prompts", &train.mini_batch_prompts,
               "Groups in one optimizer step; divides prompts_per_step; 0: all of them.", at_least(0));
   visitor.key("updates_per_batch", &train.updates_per_batch, "Passes over the groups of a step.", at_least(1));
-  visitor.key("micro_batch_tokens", &train.micro_batch_tokens,
-              "Packed tokens of one forward and backward pass, which bounds the memory. Of a group with more the prompt is "
-              "computed once and kept, and its responses are run part by part.",
-              at_least(1));
+  visitor.key(
+      "micro_batch_tokens", &train.micro_batch_tokens,
+      "Packed tokens of one forward and backward pass, which bounds the memory. Of a group with more the prompt is "
+      "computed once and kept, and its responses are run part by part.",
+      at_least(1));
   visitor.key("share_prefix", &train.share_prefix,
               "Compute each prompt once for all its responses; false: once for each, with the same gradients.");
   visitor.key("filter_groups", &train.filter_groups,

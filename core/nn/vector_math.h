@@ -111,6 +111,28 @@ GOLONG_INLINE void exp_in_place(Floats<Lanes>& x) {
   x = below ? Floats<Lanes>{} : p;
 }
 
+// 2^x for x <= 0, to about one unit in the last place; below -126 it is 2^-126, which is nothing beside the largest
+// weight of a softmax. Half as many instructions as exp_in_place.
+template <int Lanes>
+GOLONG_INLINE void exp2_in_place(Floats<Lanes>& x) {
+  const Floats<Lanes> lowest = Floats<Lanes>{} - 126.0f;
+  x = x > lowest ? x : lowest;
+  const float magic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer, which its lowest bits then are
+  const Floats<Lanes> shifted = x + magic, r = x - (shifted - magic);
+  Floats<Lanes> p = Floats<Lanes>{} + 1.5353362e-4f;  // 2^r for |r| <= 1/2
+  p = p * r + 1.3398874e-3f;
+  p = p * r + 9.6184370e-3f;
+  p = p * r + 5.5503325e-2f;
+  p = p * r + 2.4022648e-1f;
+  p = p * r + 6.9314720e-1f;
+  p = p * r + 1.0f;
+  Ints<Lanes> n, bits;
+  std::memcpy(&n, &shifted, sizeof n);
+  std::memcpy(&bits, &p, sizeof bits);
+  bits += n << 23;
+  std::memcpy(&x, &bits, sizeof x);
+}
+
 // Numbers of bfloat16, which is the upper half of a float32.
 template <int Lanes>
 GOLONG_INLINE void widen(const uint16_t* from, Floats<Lanes>& to) {

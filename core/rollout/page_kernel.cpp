@@ -1,5 +1,6 @@
 #include "core/rollout/page_kernel.h"
 
+#include <cmath>
 #include <limits>
 
 #include "core/nn/vector_math.h"
@@ -49,29 +50,37 @@ GOLONG_INLINE void score(const float* query, int64_t stride, int64_t head_dim, c
 template <int Lanes>
 GOLONG_INLINE float soften(Floats<Lanes>* scores, int64_t blocks, int64_t seen, float& highest, float& sum) {
   const float minus_infinity = -std::numeric_limits<float>::infinity();
+  const int64_t whole = seen / Lanes;  // vectors of which every key is seen
   Ints<Lanes> lane;
   nn::count_up<Lanes>(lane);
+  const auto unseen = [&](int64_t block) __attribute__((always_inline)) {
+    return lane >= static_cast<int32_t>(seen - block * Lanes);
+  };
   Floats<Lanes> top = Floats<Lanes>{} + minus_infinity;
-  int64_t whole = seen / Lanes;  // vectors of which every key is seen
   for (int64_t b = 0; b < whole; ++b) top = scores[b] > top ? scores[b] : top;
   for (int64_t b = whole; b < blocks; ++b) {
-    Ints<Lanes> written = lane < static_cast<int32_t>(seen - b * Lanes);
-    scores[b] = written ? scores[b] : Floats<Lanes>{} + minus_infinity;
+    scores[b] = unseen(b) ? Floats<Lanes>{} + minus_infinity : scores[b];
     top = scores[b] > top ? scores[b] : top;
   }
-  float before = highest, now = nn::highest_of<Lanes>(top);
+  const float before = highest;
+  float now = nn::highest_of<Lanes>(top);
   if (before > now) now = before;
   Floats<Lanes> total = {};
-  for (int64_t b = 0; b < blocks; ++b) {
+  for (int64_t b = 0; b < whole; ++b) {
     scores[b] -= now;
-    nn::exp_in_place<Lanes>(scores[b]);
+    nn::exp2_in_place<Lanes>(scores[b]);
     total += scores[b];
   }
-  Floats<Lanes> shrink = Floats<Lanes>{} + (before - now);
-  nn::exp_in_place<Lanes>(shrink);
+  for (int64_t b = whole; b < blocks; ++b) {
+    scores[b] -= now;
+    nn::exp2_in_place<Lanes>(scores[b]);
+    scores[b] = unseen(b) ? Floats<Lanes>{} : scores[b];
+    total += scores[b];
+  }
+  const float shrink = std::exp2(before - now);
   highest = now;
-  sum = sum * shrink[0] + nn::sum_of<Lanes>(total);
-  return shrink[0];
+  sum = sum * shrink + nn::sum_of<Lanes>(total);
+  return shrink;
 }
 
 // result[n] = result[n] * keep[n] + sum_j weights[n][j] values[j], for V vectors of dimensions from `d`, over the first

@@ -7,7 +7,8 @@
 
 namespace golong {
 
-// Queries [count, value_stride], already scaled, filled up with zeros.
+// Queries [count, value_stride], filled up with zeros, already scaled, and times log2(e): softmax is then made of powers
+// of two.
 struct Queries {
   const float* data;
   int64_t count;
@@ -32,7 +33,7 @@ struct PageRun {
   }
 };
 
-// What queries have gathered so far: the weighted sum of values is scaled by exp(-highest).
+// What queries have gathered so far: the weighted sum of values is scaled by 2^-highest.
 struct Gathered {
   float* result;   // [count, value_stride]
   float* highest;  // [count]

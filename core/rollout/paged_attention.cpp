@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <limits>
+#include <numbers>
 
 #include "core/rollout/page_kernel.h"
 
@@ -68,7 +69,12 @@ template <class T>
 class Layer {
  public:
   Layer(const T* q, T* out, int64_t heads, double scale, int64_t layer, const KvPages& pages)
-      : q_(q), out_(out), heads_(heads), scale_(static_cast<float>(scale)), layer_(layer), pages_(pages) {}
+      : q_(q),
+        out_(out),
+        heads_(heads),
+        scale_(static_cast<float>(scale * std::numbers::log2e)),
+        layer_(layer),
+        pages_(pages) {}
 
   void run(const Task& task) const {
     const int64_t d = pages_.layout().head_dim, stride = pages_.layout().value_stride(),

@@ -46,7 +46,7 @@ void compare_visit(const PageKernels& version, int64_t head_dim, int64_t valid, 
       for (int64_t d = 0; d < head_dim; ++d) {
         score += double(query[n * stride + d]) * keys[page][layout.key(slot, d)];
       }
-      const double weight = std::exp(score);
+      const double weight = std::exp2(score);
       total += weight;
       for (int64_t d = 0; d < head_dim; ++d) expected[d] += weight * values[page][layout.value(slot, d)];
     }
