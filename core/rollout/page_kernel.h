@@ -7,8 +7,8 @@
 
 namespace golong {
 
-// Queries [count, value_stride], filled up with zeros, already scaled, and times log2(e): softmax is then made of powers
-// of two.
+// Queries [count, value_stride], filled up with zeros, already scaled, and times log2(e): softmax is then made of
+// powers of two.
 struct Queries {
   const float* data;
   int64_t count;
