@@ -41,11 +41,21 @@ GOLONG_INLINE void add_sums(const Floats<Lanes>* sums, float* y) {
     constexpr Ints<16> first = {0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27}, second = first + 4;
     constexpr Ints<16> pair = {2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13};
     constexpr Ints<16> one = {1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14};
-    const Floats<16> a = __builtin_shuffle(sums[0], sums[1], low) + __builtin_shuffle(sums[0], sums[1], high);
-    const Floats<16> b = __builtin_shuffle(sums[2], sums[3], low) + __builtin_shuffle(sums[2], sums[3], high);
-    Floats<16> all = __builtin_shuffle(a, b, first) + __builtin_shuffle(a, b, second);
-    all += __builtin_shuffle(all, pair);
-    all += __builtin_shuffle(all, one);
+    const auto folded = [](const Floats<16>& a, const Floats<16>& b, const Ints<16>& left, const Ints<16>& right,
+                           Floats<16>& sum) __attribute__((always_inline)) {
+      Floats<16> x, y;
+      choose<16>(a, b, left, x);
+      choose<16>(a, b, right, y);
+      sum = x + y;
+    };
+    Floats<16> a, b, all, turned;
+    folded(sums[0], sums[1], low, high, a);
+    folded(sums[2], sums[3], low, high, b);
+    folded(a, b, first, second, all);
+    choose<16>(all, all, pair, turned);
+    all += turned;
+    choose<16>(all, all, one, turned);
+    all += turned;
     for (int n = 0; n < 4; ++n) y[n] += all[4 * n];
   } else {
 #pragma GCC unroll 4

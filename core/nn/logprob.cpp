@@ -99,7 +99,7 @@ void tile_backward(at::Tensor logits, const at::Tensor& targets, int64_t start, 
   logits.scatter_add_(1, own.clamp(0, logits.size(1) - 1).unsqueeze(1), g * inside.unsqueeze(1));
 }
 
-// to (+)= a b, in float32 whatever a and b are: a sum of many small numbers in bfloat16 would stop growing.
+// to (+)= a b, added up in float32: a sum of many small numbers in bfloat16 would stop growing.
 void add_product(const at::Tensor& to, const at::Tensor& a, const at::Tensor& b, bool first) {
   if (a.scalar_type() != at::kFloat) {
     const at::Tensor product = at::matmul(a, b);
@@ -151,6 +151,7 @@ struct LogprobFunction : torch::autograd::Function<LogprobFunction> {
     const at::Tensor to_logprobs = gradients[0].to(at::kFloat).contiguous(),
                      to_entropy = gradients[1].to(at::kFloat).contiguous();
     at::Tensor grad_hidden, grad_head;
+    if (hidden.size(0) == 0) return {at::zeros_like(hidden), at::zeros_like(head), {}, {}, {}, {}};
     if (to_hidden) grad_hidden = at::empty(hidden.sizes(), hidden.options().dtype(at::kFloat));
     if (to_head) grad_head = at::empty_like(head);
     in_parts(head.size(0), ctx->saved_data["tile_vocabulary"].toInt(), [&](int64_t first, int64_t width) {

@@ -142,12 +142,22 @@ GOLONG_INLINE void widen(const uint16_t* from, Floats<Lanes>& to) {
   std::memcpy(&to, &wide, sizeof to);
 }
 
+// Lanes of a (0 to Lanes - 1) and of b (Lanes on), as `from` names them.
+template <int Lanes>
+GOLONG_INLINE void choose(const Floats<Lanes>& a, const Floats<Lanes>& b, const Ints<Lanes>& from, Floats<Lanes>& to) {
+#if defined(__clang__)  // clang-tidy reads this; it knows no shuffle by a variable
+  for (int i = 0; i < Lanes; ++i) to[i] = from[i] < Lanes ? a[from[i]] : b[from[i] - Lanes];
+#else
+  to = __builtin_shuffle(a, b, from);
+#endif
+}
+
 // Each lane with the one `Distance` further on, round and round.
 template <int Lanes, int Distance>
 GOLONG_INLINE void turn(const Floats<Lanes>& x, Floats<Lanes>& turned) {
   Ints<Lanes> from;
   for (int i = 0; i < Lanes; ++i) from[i] = (i + Distance) % Lanes;
-  turned = __builtin_shuffle(x, from);
+  choose<Lanes>(x, x, from, turned);
 }
 
 // Adds to each lane the one `Distance` further on, then half as far, until every lane holds the sum of all.

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/error.h"
 #include "core/base/machine.h"
 #include "core/base/random.h"
 #include "core/nn/machine_speed.h"
@@ -58,6 +59,10 @@ LeastWork least_work(const Model& model, const RolloutWork& work) {
 }  // namespace
 
 RolloutSpeed measure_rollout(const Model& model, const RolloutWork& work) {
+  if (const int64_t tokens = work.prompt_tokens + work.new_tokens; tokens > model.shape().max_positions) {
+    fail("a prompt of ", work.prompt_tokens, " and a response of ", work.new_tokens,
+         " tokens are more than the model's ", model.shape().max_positions, " positions");
+  }
   RolloutSpeed speed;
   const ProcessMemory memory;
   Sampling sampling;

@@ -58,6 +58,9 @@ struct RolloutEngine::State {
   };
 
   void check(const Prompt& prompt, const Sampling& sampling) const;
+  void note_memory() {
+    stats.kv_bytes = std::max(stats.kv_bytes, memory->pages().in_use() * memory->pages().page_bytes());
+  }
   // For what is kept that was never computed, or is not finite.
   void lose_memory() { memory = std::make_unique<KvMemory>(model.shape(), model.dtype(), budget_bytes); }
   void run(std::vector<Group>& groups, const Sampling& sampling, uint64_t seed, Stream stream,
@@ -84,6 +87,7 @@ RolloutEngine::RolloutEngine(const Model& model, EngineOptions options)
 }
 RolloutEngine::~RolloutEngine() = default;
 const RolloutStats& RolloutEngine::stats() const { return state_->stats; }
+void RolloutEngine::check(const Prompt& prompt, const Sampling& sampling) const { state_->check(prompt, sampling); }
 int64_t RolloutEngine::page_bytes() const { return state_->memory->pages().page_bytes(); }
 
 void RolloutEngine::State::check(const Prompt& prompt, const Sampling& sampling) const {
@@ -168,6 +172,7 @@ void RolloutEngine::State::enter(Call& call) {
     if (!again) stats.shared_prompt_tokens += entry.prompt_start;
   }
   prefill(call, entries);
+  note_memory();
   // The prompt's last row serves the first token of all its responses.
   std::vector<at::Tensor> last;
   std::vector<Pick> picks;
@@ -196,7 +201,7 @@ void RolloutEngine::State::decode(Call& call) {
                          tokens.last(1));
     }
   }
-  stats.kv_bytes = std::max(stats.kv_bytes, memory->pages().in_use() * memory->pages().page_bytes());
+  note_memory();
   if (!picks.empty()) choose(call, batch.run(model, memory->pages()), picks);
 }
 

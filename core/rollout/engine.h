@@ -39,7 +39,7 @@ struct RolloutStats {
   int64_t response_tokens = 0;
   int64_t sent_back = 0;          // how often a response gave way for want of memory
   int64_t recomputed_tokens = 0;  // of prompts and responses, after they gave way
-  int64_t kv_bytes = 0;           // most bytes of keys and values in use
+  int64_t kv_bytes = 0;           // most bytes of keys and values at a time, those that are kept for others included
   double first_token_seconds = 0;
   double prefill_seconds = 0;
   double decode_seconds = 0;
@@ -63,6 +63,9 @@ class RolloutEngine {
   // anything is computed.
   std::vector<Group> generate(std::vector<Prompt> prompts, const Sampling& sampling, uint64_t seed, Stream stream,
                               int64_t weights_step, const RolloutHooks& hooks = {});
+
+  // What generate() throws for this prompt.
+  void check(const Prompt& prompt, const Sampling& sampling) const;
 
   const RolloutStats& stats() const;  // of the last call
   int64_t page_bytes() const;         // of 64 tokens' keys and values

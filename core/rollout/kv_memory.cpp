@@ -84,6 +84,7 @@ void KvMemory::keep(const PageList& list, std::span<const int32_t> tokens, const
     const auto part = page_tokens(tokens, i);
     const auto [entry, fresh] =
         kept_.try_emplace(names[i], Kept{{part.begin(), part.end()}, i > 0 ? names[i - 1] : 0, list.pages[i]});
+    if (!fresh && !find(tokens, names, i)) break;  // other tokens have this name
     if (!fresh) continue;
     pages_.hold(list.pages[i]);
     name_of_page_[list.pages[i]] = names[i];
@@ -91,14 +92,16 @@ void KvMemory::keep(const PageList& list, std::span<const int32_t> tokens, const
 }
 
 void KvMemory::expect(const std::vector<uint64_t>& names, int64_t count) {
-  for (uint64_t name : names) {
-    if ((expected_[name] += count) == 0) expected_.erase(name);
-    settle(name);
+  // From the end, as in release().
+  for (auto name = names.rbegin(); name != names.rend(); ++name) {
+    if ((expected_[*name] += count) == 0) expected_.erase(*name);
+    settle(*name);
   }
 }
 
 void KvMemory::forget() {
   while (!kept_.empty()) drop(kept_.begin()->first);
+  pages_.give_back();
 }
 
 // Puts a kept page where it belongs after its holders or those who wait for it have changed.

@@ -37,7 +37,8 @@ class KvMemory {
   // A prompt that waits with these pages (count 1), or no longer waits (-1).
   void expect(const std::vector<uint64_t>& names, int64_t count);
 
-  // Forgets what is kept: the weights have changed.
+  // Forgets what is kept and gives its memory back: the weights have changed. Nobody may hold a page. What is found
+  // later depends on nothing that was before.
   void forget();
 
   // Pages that extend() could take.

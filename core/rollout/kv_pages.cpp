@@ -36,7 +36,9 @@ KvPages::KvPages(const ModelShape& shape, at::ScalarType dtype, int64_t budget_b
       kv_heads_(shape.kv_heads),
       layout_{shape.head_dim},
       dtype_(dtype),
-      limit_(budget_bytes / page_bytes()) {}
+      limit_(budget_bytes / page_bytes()) {
+  TORCH_CHECK(dtype == at::kFloat || dtype == at::kBFloat16, "keys and values in ", dtype, " are not built");
+}
 
 int32_t KvPages::take() {
   if (free_.empty()) {
@@ -55,6 +57,13 @@ int32_t KvPages::take() {
 void KvPages::release(int32_t page) {
   assert(holders(page) > 0);
   if (--holders_[static_cast<size_t>(page)] == 0) free_.push_back(page);
+}
+
+void KvPages::give_back() {
+  assert(in_use() == 0);
+  pages_.clear();
+  holders_.clear();
+  free_.clear();
 }
 
 void KvPages::write(const PageList& list, int64_t layer, int64_t start, const at::Tensor& k, const at::Tensor& v) {

@@ -55,6 +55,8 @@ class KvPages {
   void release(int32_t page);  // one holder less; without any the page is free
   int64_t holders(int32_t page) const { return holders_[static_cast<size_t>(page)]; }
 
+  void give_back();  // all memory; nobody may hold a page
+
   // Writes keys and values [count, Hkv, D] of one layer, dense, behind `start` tokens of the list.
   void write(const PageList& list, int64_t layer, int64_t start, const at::Tensor& k, const at::Tensor& v);
 
@@ -76,7 +78,7 @@ class KvPages {
   int64_t page_bytes() const;
   int64_t limit() const { return limit_; }  // pages that the budget holds
   int64_t in_use() const { return allocated() - static_cast<int64_t>(free_.size()); }
-  int64_t allocated() const { return static_cast<int64_t>(pages_.size()); }  // pages; they stay for later ones
+  int64_t allocated() const { return static_cast<int64_t>(pages_.size()); }  // pages; they stay until give_back()
 
  private:
   int64_t layers_, kv_heads_;

@@ -1,14 +1,15 @@
 #include "core/rollout/schedule.h"
 
 #include <algorithm>
-#include <cassert>
+#include <stdexcept>
+#include <utility>
 
 namespace golong {
 namespace {
 
-// Pages of a response when its next token is computed.
-int64_t pages_needed(const Response& response) {
-  return pages_of(std::max<int64_t>(1, static_cast<int64_t>(response.token_ids.size())));
+// Tokens of a response that have keys and values when its next token is computed.
+int64_t place_needed(const Response& response) {
+  return std::max<int64_t>(1, static_cast<int64_t>(response.token_ids.size()));
 }
 
 }  // namespace
@@ -17,9 +18,7 @@ int64_t ActiveGroup::count(ActiveSample::State state) const {
   return std::ranges::count(samples, state, &ActiveSample::state);
 }
 
-bool ActiveGroup::is_expected() const {
-  return count(ActiveSample::State::running) == 0 && count(ActiveSample::State::waiting) > 0;
-}
+bool ActiveGroup::is_expected() const { return !is_loaded() && count(ActiveSample::State::waiting) > 0; }
 
 RolloutSchedule::RolloutSchedule(KvMemory& memory, std::vector<Group>& groups, int64_t max_running, bool share_prefixes)
     : memory_(memory), max_running_(max_running) {
@@ -42,6 +41,12 @@ RolloutSchedule::~RolloutSchedule() {
 
 std::vector<Entry> RolloutSchedule::admit() {
   std::vector<Entry> entries;
+  // Where nothing runs, prompts that stay for their other responses make room for the first group that waits.
+  bool first = running_ == 0;
+  for (ActiveGroup& active : groups_) {
+    if (running_ > 0 || active.count(ActiveSample::State::waiting) == 0 || std::exchange(first, false)) continue;
+    if (active.is_loaded()) unload(active);
+  }
   for (size_t i = 0; i < groups_.size() && running_ < max_running_; ++i) {
     ActiveGroup& active = groups_[i];
     const int64_t waiting = active.count(ActiveSample::State::waiting);
@@ -61,12 +66,11 @@ std::vector<Entry> RolloutSchedule::admit() {
 // what enters is not sent back at the next token.
 std::vector<size_t> RolloutSchedule::fitting(const ActiveGroup& active) const {
   int64_t free = memory_.available() - running_, room = max_running_ - running_;
-  if (active.count(ActiveSample::State::running) == 0)
-    free -= memory_.cost(active.group->prompt.token_ids, active.names);
+  if (!active.is_loaded()) free -= memory_.cost(active.group->prompt.token_ids, active.names);
   std::vector<size_t> fit;
   for (size_t i = 0; i < active.samples.size() && room > 0; ++i) {
     if (active.samples[i].state != ActiveSample::State::waiting) continue;
-    const int64_t pages = pages_needed(active.group->responses[i]);
+    const int64_t pages = pages_of(place_needed(active.group->responses[i]));
     const bool alone = running_ == 0 && fit.empty();
     if (free < pages + (alone ? 0 : 1)) break;
     free -= pages + 1;
@@ -81,7 +85,7 @@ Entry RolloutSchedule::enter(ActiveGroup& active, std::vector<size_t> samples) {
   const auto length = static_cast<int64_t>(tokens.size());
   Entry entry{&active, length, std::move(samples)};
   bool fits = true;
-  if (active.count(ActiveSample::State::running) == 0) {
+  if (!active.is_loaded()) {
     memory_.share(active.prompt, tokens, active.names);
     memory_.expect(active.names, -1);
     entry.prompt_start = active.prompt.tokens;
@@ -91,10 +95,9 @@ Entry RolloutSchedule::enter(ActiveGroup& active, std::vector<size_t> samples) {
   for (size_t i : entry.samples) {
     ActiveSample& sample = active.samples[i];
     sample.state = ActiveSample::State::running;
-    fits = fits && memory_.extend(sample.own, pages_needed(active.group->responses[i]) * kPageTokens);
+    fits = fits && memory_.extend(sample.own, place_needed(active.group->responses[i]));
   }
-  assert(fits);
-  (void)fits;
+  if (!fits) throw std::logic_error("a response entered without room");
   running_ += static_cast<int64_t>(entry.samples.size());
   return entry;
 }
@@ -121,7 +124,7 @@ void RolloutSchedule::send_back_last() {
       return stop(groups_[i], groups_[i].samples[s], ActiveSample::State::waiting);
     }
   }
-  assert(false);
+  throw std::logic_error("nothing runs that could give way");
 }
 
 void RolloutSchedule::finish(ActiveGroup& active, size_t sample) {
@@ -133,8 +136,13 @@ void RolloutSchedule::stop(ActiveGroup& active, ActiveSample& sample, ActiveSamp
   memory_.release(sample.own);
   --running_;
   if (active.count(ActiveSample::State::running) > 0) return;
-  if (active.is_expected()) memory_.expect(active.names, 1);
+  // The prompt stays for responses that are still to begin, but not where memory was wanted.
+  if (state == ActiveSample::State::waiting || active.count(ActiveSample::State::waiting) == 0) unload(active);
+}
+
+void RolloutSchedule::unload(ActiveGroup& active) {
   memory_.release(active.prompt);
+  if (active.is_expected()) memory_.expect(active.names, 1);
 }
 
 void RolloutSchedule::retire() {

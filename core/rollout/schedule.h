@@ -28,12 +28,13 @@ struct ActiveSample {
 struct ActiveGroup {
   Group* group = nullptr;
   std::vector<uint64_t> names;  // of the prompt's pages that can be shared
-  PageList prompt;              // empty while none of the responses runs
+  PageList prompt;              // empty while the group is out of memory
   at::Tensor last;              // hidden state of the prompt's last token [1, C], once computed
   std::vector<ActiveSample> samples;
 
   int64_t count(ActiveSample::State state) const;
-  bool is_expected() const;  // it holds no pages and is to come
+  bool is_loaded() const { return !prompt.pages.empty(); }
+  bool is_expected() const;  // it is not loaded and is to come
 };
 
 // What enters now: its keys and values are to be computed.
@@ -73,6 +74,7 @@ class RolloutSchedule {
  private:
   void send_back_last();
   void stop(ActiveGroup& active, ActiveSample& sample, ActiveSample::State state);
+  void unload(ActiveGroup& active);
   std::vector<size_t> fitting(const ActiveGroup& active) const;
   Entry enter(ActiveGroup& active, std::vector<size_t> samples);
 

@@ -5,16 +5,15 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cmath>
-#include <map>
+#include <sstream>
 
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/machine.h"
 #include "core/base/random.h"
 #include "core/model/safetensors.h"
-#include "core/nn/logprob.h"
 #include "core/nn/machine_speed.h"
-#include "core/train/optimizer.h"
+#include "core/train/learner.h"
 #include "core/train/packing.h"
 
 namespace golong {
@@ -65,65 +64,6 @@ double flops_of(const Model& model, const Packed& packed) {
               2 * static_cast<double>(model.head().numel() * packed.targets.size(0)));
 }
 
-// One step on groups that are laid out already.
-class Step {
- public:
-  Step(Model& model, const TrainBatch& batch, const TrainBenchOptions& options) : model_(model) {
-    std::map<const Group*, const std::vector<double>*> advantages;
-    std::vector<const Group*> groups;
-    for (size_t g = 0; g < batch.groups.size(); ++g) {
-      groups.push_back(&batch.groups[g]);
-      advantages[groups.back()] = &batch.advantages[g];
-    }
-    for (const auto& part : split(groups, options.micro_batch_tokens, options.share_prefix)) {
-      Micro& micro = micros_.emplace_back();
-      micro.packed = pack(part, model.device(), options.share_prefix);
-      std::vector<float> values;
-      for (const Group* group : part) {
-        for (size_t i = 0; i < group->responses.size(); ++i) {
-          values.insert(values.end(), group->responses[i].token_ids.size(),
-                        static_cast<float>((*advantages.at(group))[i]));
-        }
-      }
-      micro.advantages = at::tensor(values, at::kFloat);
-      tokens += micro.packed.token_ids.size(0);
-      response_tokens_ += static_cast<int64_t>(values.size());
-      flops += flops_of(model, micro.packed);
-    }
-    if (response_tokens_ == 0) fail("the batch has no response with tokens; nothing can be learned from it");
-  }
-
-  // Forward and backward; returns the loss. The gradients are those of the mean over all response tokens.
-  double run(AdamW& optimizer) {
-    optimizer.zero_grad();
-    double loss = 0;
-    for (const Micro& micro : micros_) {
-      GroupAttention attention(micro.packed.layouts);
-      const at::Tensor hidden = model_.hidden(micro.packed.token_ids, micro.packed.positions, attention);
-      const at::Tensor logprobs =
-          nn::token_logprobs(hidden.index_select(0, micro.packed.rows), model_.head(), micro.packed.targets).logprobs;
-      const at::Tensor ratio = (logprobs - logprobs.detach()).exp();
-      const at::Tensor part = (ratio * micro.advantages).sum().neg() / static_cast<double>(response_tokens_);
-      part.backward();
-      optimizer.accumulate();
-      loss += part.item<double>();
-    }
-    return loss;
-  }
-
-  int64_t tokens = 0;
-  double flops = 0;
-
- private:
-  struct Micro {
-    Packed packed;
-    at::Tensor advantages;
-  };
-  Model& model_;
-  std::vector<Micro> micros_;
-  int64_t response_tokens_ = 0;
-};
-
 }  // namespace
 
 TrainBatch read_train_batch(const std::string& file, int64_t vocabulary) {
@@ -136,15 +76,20 @@ TrainBatch read_train_batch(const std::string& file, int64_t vocabulary) {
     fail(file, ": prompt_ids, response_ids and advantages have ", prompts.size(), ", ", responses.size(), " and ",
          advantages.size(), " groups; they belong together one by one");
   }
+  const auto where = [&](const char* key, size_t g) {
+    std::ostringstream text;
+    text << file << ": " << key << "[" << g << "]";
+    return text.str();
+  };
   TrainBatch batch;
   for (size_t g = 0; g < prompts.size(); ++g) {
     const std::string at = "[" + std::to_string(g) + "]";
     Group& group = batch.groups.emplace_back();
-    group.prompt.token_ids = token_ids(prompts[g], vocabulary, file + ": prompt_ids" + at);
+    group.prompt.token_ids = token_ids(prompts[g], vocabulary, where("prompt_ids", g));
     if (group.prompt.token_ids.empty()) fail(file, ": prompt_ids", at, ": a prompt has at least one token");
     if (!responses[g].is_array()) fail(file, ": response_ids", at, ": expected a list of responses");
     for (const json::value& ids : responses[g].as_array()) {
-      group.responses.emplace_back().token_ids = token_ids(ids, vocabulary, file + ": response_ids" + at);
+      group.responses.emplace_back().token_ids = token_ids(ids, vocabulary, where("response_ids", g));
     }
     std::vector<double>& values = batch.advantages.emplace_back();
     const json::array* numbers = advantages[g].if_array();
@@ -181,28 +126,38 @@ TrainBatch random_train_batch(const TrainBenchOptions& options, int64_t vocabula
   return batch;
 }
 
-TrainSpeed measure_training(Model& model, const TrainBatch& batch, const TrainBenchOptions& options) {
+TrainSpeed measure_training(Model& model, TrainBatch batch, const TrainBenchOptions& options) {
   TrainSpeed speed;
+  std::vector<const Group*> groups;
+  for (Group& group : batch.groups) {
+    groups.push_back(&group);
+    for (Response& response : group.responses) response.sampled_logprobs.assign(response.token_ids.size(), 0);
+  }
+  const Packed packed = pack(groups, model.device(), options.share_prefix);
+  speed.tokens = packed.token_ids.size(0);
+  speed.flops = flops_of(model, packed);
+  TrainConfig config;
+  config.reduction = "token_mean";
+  config.learning_rate = 1e-6;
+  config.warmup_steps = 0;
+  config.micro_batch_tokens = options.micro_batch_tokens;
+  config.share_prefix = options.share_prefix;
   const ProcessMemory memory;
-  AdamW optimizer(model.parameters(), {});
-  Step step(model, batch, options);
-  speed.tokens = step.tokens;
-  speed.flops = step.flops;
-  speed.loss = step.run(optimizer);
-  speed.gradient_norm = optimizer.gradient_norm();
+  Learner learner(model, config, 1);
+  const Metrics first = learner.update(batch.groups, batch.advantages);
+  if (!first.contains("train/loss")) fail("the loss or a gradient of the batch is not finite");
+  speed.loss = first.at("train/loss");
+  speed.gradient_norm = first.at("train/grad_norm");
   if (!options.dump_gradients.empty()) {
     NamedTensors gradients;
-    for (const auto& [name, tensor] : model.parameters()) gradients.emplace_back(name, optimizer.gradient(name));
+    for (const auto& [name, tensor] : model.parameters()) {
+      gradients.emplace_back(name, learner.optimizer().gradient(name));
+    }
     write_safetensors(options.dump_gradients, gradients);
   }
-  optimizer.step(1e-6);
   std::vector<double> seconds;
   for (int64_t i = 0; i < options.repetitions; ++i) {
-    seconds.push_back(nn::fastest_seconds(1, [&] {
-      step.run(optimizer);
-      const double norm = optimizer.gradient_norm();
-      optimizer.step(1e-6, norm > 1 ? 1 / norm : 1);
-    }));
+    seconds.push_back(nn::fastest_seconds(1, [&] { learner.update(batch.groups, batch.advantages); }));
   }
   std::sort(seconds.begin(), seconds.end());
   speed.median_seconds = seconds[seconds.size() / 2];

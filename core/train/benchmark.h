@@ -31,6 +31,6 @@ TrainBatch random_train_batch(const TrainBenchOptions& options, int64_t vocabula
 
 // The loss is the mean over tokens with ratio 1. With `dump` the gradients of the first step, before clipping, are
 // written there as safetensors under their Hugging Face names.
-TrainSpeed measure_training(Model& model, const TrainBatch& batch, const TrainBenchOptions& options);
+TrainSpeed measure_training(Model& model, TrainBatch batch, const TrainBenchOptions& options);
 
 }  // namespace golong

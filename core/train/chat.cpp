@@ -50,7 +50,7 @@ class Conversation {
     prompt.key = turn_;
     prompt.token_ids = generator_.chat().encode(*generator_.tokenizer(), messages_, {.thinking = options_.thinking});
     try {
-      generator_.check_length("", prompt.token_ids);
+      generator_.check(prompt);
     } catch (const Error& error) {
       messages_.pop_back();
       terminal_.end(std::string(error.what()) + "; /new begins a new conversation");
@@ -82,7 +82,7 @@ class Conversation {
     prompts.push_back(std::move(prompt));
     std::string summary = "stopped";
     try {
-      text = generator_.generate(std::move(prompts), hooks)[0].responses[0].text;
+      text = generator_.generate(std::move(prompts), 0, hooks)[0].responses[0].text;
       summary = this->summary();
     } catch (const Stopped&) {
     }

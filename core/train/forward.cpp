@@ -14,7 +14,7 @@ nn::TokenLogprobs response_logprobs(const Model& model, const Packed& packed, do
 }
 
 GroupLogprobs fixed_logprobs(const Model& model, const std::vector<const Group*>& groups, int64_t token_budget,
-                             double temperature) {
+                             double temperature, bool share_prefix) {
   GroupLogprobs all;
   c10::NoGradGuard no_grad;
   const auto add = [&](const Group& group, const at::Tensor& logprobs) {
@@ -23,15 +23,16 @@ GroupLogprobs fixed_logprobs(const Model& model, const std::vector<const Group*>
     std::vector<float>& to = all[&group];
     to.insert(to.end(), first, first + values.numel());
   };
-  for (const auto& part : split(groups, token_budget)) {
-    if (packed_tokens(*part[0]) > token_budget) {
+  for (const auto& part : split(groups, token_budget, share_prefix)) {
+    if (share_prefix && packed_tokens(*part[0]) > token_budget) {
       KeptPrompt prompt(model, part[0]->prompt.token_ids);
       for (const ResponseRange& range : response_parts(*part[0], token_budget)) {
         if (tokens_of(*part[0], range) > 0) add(*part[0], prompt.logprobs(*part[0], range, temperature).logprobs);
       }
       continue;
     }
-    const at::Tensor logprobs = response_logprobs(model, pack(part, model.device()), temperature).logprobs;
+    const at::Tensor logprobs =
+        response_logprobs(model, pack(part, model.device(), share_prefix), temperature).logprobs;
     int64_t start = 0;
     for (const Group* group : part) {
       const int64_t tokens = tokens_of(*group, {0, group->responses.size()});

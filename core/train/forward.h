@@ -19,6 +19,6 @@ using GroupLogprobs = std::map<const Group*, std::vector<float>>;
 
 // In micro-batches of `token_budget` tokens; of a group with more the responses are run part by part.
 GroupLogprobs fixed_logprobs(const Model& model, const std::vector<const Group*>& groups, int64_t token_budget,
-                             double temperature);
+                             double temperature, bool share_prefix = true);
 
 }  // namespace golong

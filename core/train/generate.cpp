@@ -27,10 +27,10 @@ namespace {
 namespace fs = std::filesystem;
 namespace json = boost::json;
 
-// Responses that are generated together, and rows that are written together. A part always holds whole batches, so that
-// what is generated beside a response does not depend on where an earlier call ended.
+// Rows that are generated together, and written together. A part always holds whole batches, so that what is generated
+// beside a response, and the prompts that are found again, do not depend on where an earlier call ended.
 size_t rows_together(const GenerateOptions& options) {
-  return static_cast<size_t>(std::max<int64_t>(1, 64 / options.n));
+  return static_cast<size_t>(std::max<int64_t>(1, 256 / options.n));
 }
 
 // Sizes and times of the model's files: enough to see that another model is in the folder now.
@@ -124,7 +124,7 @@ class RowGenerator {
   // Throws Error for the first row that cannot be answered: before hours have gone into those before it.
   void check(const RowFile& rows, size_t first) const {
     for (size_t i = first; i < rows.size(); ++i) {
-      generator_.check_length(rows.where(i) + ": ", prompt(rows, i).token_ids);
+      generator_.check(prompt(rows, i));
     }
   }
 
@@ -132,8 +132,8 @@ class RowGenerator {
   std::string generate(const RowFile& rows, size_t first, size_t count, StopFlag* stop) {
     std::vector<Prompt> prompts;
     for (size_t i = first; i < first + count; ++i) prompts.push_back(prompt(rows, i));
-    const std::vector<Group> groups =
-        generator_.generate(std::move(prompts), {.should_stop = [stop] { return stop_asked(stop); }});
+    const std::vector<Group> groups = generator_.generate(std::move(prompts), static_cast<int64_t>(first),
+                                                          {.should_stop = [stop] { return stop_asked(stop); }});
     std::string lines;
     for (size_t i = 0; i < groups.size(); ++i) lines += line(rows.line(first + i), groups[i]);
     return lines;

@@ -29,17 +29,10 @@ Generator::Generator(const GeneratorOptions& options, int64_t n, bool uses_chat)
   sampling_.stop_ids.push_back(tokenizer_->find(chat_.end_of_turn()).value());
 }
 
-std::vector<Group> Generator::generate(std::vector<Prompt> prompts, const RolloutHooks& hooks) {
-  std::vector<Group> groups = engine_.generate(std::move(prompts), sampling_, seed_, Stream::eval, 0, hooks);
+std::vector<Group> Generator::generate(std::vector<Prompt> prompts, int64_t session, const RolloutHooks& hooks) {
+  std::vector<Group> groups = engine_.generate(std::move(prompts), sampling_, seed_, Stream::eval, session, hooks);
   decode(groups, *tokenizer_, sampling_.stop);
   return groups;
-}
-
-void Generator::check_length(const std::string& where, const std::vector<int32_t>& prompt) const {
-  if (prompt.empty()) fail(where, "the prompt has no token");
-  if (const int64_t positions = model_->shape().max_positions; static_cast<int64_t>(prompt.size()) >= positions) {
-    fail(where, "the prompt has ", prompt.size(), " tokens, the model has ", positions, " positions");
-  }
 }
 
 }  // namespace golong

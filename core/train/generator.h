@@ -15,10 +15,11 @@ class Generator {
   // `uses_chat`: false where no template is needed. Throws Error where the model's tokenizer does not fit the template.
   Generator(const GeneratorOptions& options, int64_t n, bool uses_chat);
 
-  std::vector<Group> generate(std::vector<Prompt> prompts, const RolloutHooks& hooks);
+  // Prompts of an earlier call are found again where `session` is the same.
+  std::vector<Group> generate(std::vector<Prompt> prompts, int64_t session, const RolloutHooks& hooks);
 
-  // Throws Error, with `where` at its start, where there is no room for the prompt and a token behind it.
-  void check_length(const std::string& where, const std::vector<int32_t>& prompt) const;
+  // Throws the Error that generate() would: the prompt is empty, or does not fit the model or the memory.
+  void check(const Prompt& prompt) const { engine_.check(prompt, sampling_); }
 
   const std::shared_ptr<const Tokenizer>& tokenizer() const { return tokenizer_; }
   const ChatTemplate& chat() const { return chat_; }

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <algorithm>
 #include <cassert>
 
 #include "core/nn/attention.h"
@@ -47,11 +48,13 @@ int64_t tokens_of(const Group& group, ResponseRange range) {
 }
 
 std::vector<ResponseRange> response_parts(const Group& group, int64_t token_budget) {
+  const auto prompt = static_cast<int64_t>(group.prompt.token_ids.size());
+  const int64_t room = std::max(token_budget - prompt, token_budget / 4);
   std::vector<ResponseRange> parts;
   int64_t used = 0;
   for (size_t i = 0; i < group.responses.size(); ++i) {
     const auto tokens = static_cast<int64_t>(group.responses[i].token_ids.size());
-    if (parts.empty() || used + tokens > token_budget) {
+    if (parts.empty() || used + tokens > room) {
       parts.push_back({i, i});
       used = 0;
     }
@@ -97,7 +100,7 @@ nn::TokenLogprobs KeptPrompt::logprobs(const Group& group, ResponseRange range, 
 void KeptPrompt::backward() {
   std::vector<at::Tensor> values, gradients;
   const auto add = [&](const Kept& kept) {
-    if (!kept.leaf.grad().defined()) return;  // e.g. every advantage is 0
+    if (!kept.leaf.grad().defined()) return;  // no response has reached it
     values.push_back(kept.value);
     gradients.push_back(kept.leaf.grad());
   };

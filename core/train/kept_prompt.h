@@ -21,7 +21,8 @@ struct ResponseRange {
 
 int64_t tokens_of(const Group& group, ResponseRange range);
 
-// Parts of at most `token_budget` tokens, at least one response each.
+// Parts of which each has at most `token_budget` tokens together with the prompt that is kept beside it, or a quarter
+// of that where the prompt leaves less; at least one response each.
 std::vector<ResponseRange> response_parts(const Group& group, int64_t token_budget);
 
 // Holds the prompt's activations where gradients are on. Not thread-safe.

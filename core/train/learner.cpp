@@ -89,9 +89,10 @@ Learner::Batch Learner::prepare(const std::vector<Group>& groups, const std::vec
   *per_step = config_.mini_batch_prompts > 0 ? config_.mini_batch_prompts : count;
   const int64_t budget = config_.micro_batch_tokens;
   if (config_.updates_per_batch > 1 || *per_step < count) {
-    batch.old = fixed_logprobs(model_, batch.groups, budget, temperature_);
+    batch.old = fixed_logprobs(model_, batch.groups, budget, temperature_, config_.share_prefix);
   }
-  if (reference_) batch.reference = fixed_logprobs(*reference_, batch.groups, budget, temperature_);
+  if (reference_)
+    batch.reference = fixed_logprobs(*reference_, batch.groups, budget, temperature_, config_.share_prefix);
   return batch;
 }
 
@@ -144,6 +145,7 @@ void Learner::micro_batch(const std::vector<const Group*>& groups, const Batch& 
                           Sums& sums) {
   const Packed packed = pack(groups, model_.device(), config_.share_prefix);
   std::vector<Slice> slices;
+  slices.reserve(groups.size());
   for (const Group* group : groups) slices.push_back({group, {0, group->responses.size()}});
   sums.packed_tokens += static_cast<double>(packed.token_ids.size(0));
   backward(slices, response_logprobs(model_, packed, temperature_), batch, scale, sums);
@@ -174,7 +176,7 @@ void Learner::backward(const std::vector<Slice>& slices, const nn::TokenLogprobs
       rollout.insert(rollout.end(), response.sampled_logprobs.begin(), response.sampled_logprobs.end());
       response_of.insert(response_of.end(), tokens, static_cast<int64_t>(lengths.size()));
       lengths.push_back(static_cast<int64_t>(tokens));
-      sums.repeated_tokens += static_cast<double>(group->prompt.token_ids.size() + tokens);
+      if (tokens > 0) sums.repeated_tokens += static_cast<double>(group->prompt.token_ids.size() + tokens);
     }
     add(batch.old, *group, range, old);
     add(batch.reference, *group, range, reference);

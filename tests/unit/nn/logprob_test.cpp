@@ -83,6 +83,12 @@ TEST(LogprobOptions, OnlyWhatNeedsAGradientGetsOne) {
   EXPECT_TRUE(at::equal(only_w.grad(), both_w.grad()));
 }
 
+TEST(LogprobOptions, NoTokensGiveNoGradient) {
+  at::Tensor hidden = at::zeros({0, 4}).requires_grad_(true), head = at::ones({3, 4}).requires_grad_(true);
+  token_logprobs(hidden, head, at::empty({0}, at::kLong)).logprobs.sum().backward();
+  EXPECT_EQ(head.grad().abs().sum().item<float>(), 0);
+}
+
 TEST(LogprobOptions, HugeLogitsStayFinite) {
   at::Tensor hidden = at::full({2, 1}, 1e4f), head = at::tensor({1.0f, -1.0f, 0.0f}).unsqueeze(1);
   TokenLogprobs result = token_logprobs(hidden, head, at::tensor({0, 1}, at::kLong));
