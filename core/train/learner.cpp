@@ -131,6 +131,9 @@ Learner::Sums Learner::mini_batch(const std::vector<const Group*>& groups, const
   const LossScale scale = scale_of(groups, config_.reduction, max_response_tokens_);
   optimizer_.zero_grad();
   Sums sums;
+  for (const Group* group : groups) {
+    sums.repeated_tokens += static_cast<double>(packed_tokens(*group, /*share_prefix=*/false));
+  }
   for (const auto& part : split(groups, config_.micro_batch_tokens, config_.share_prefix)) {
     if (config_.share_prefix && packed_tokens(*part[0]) > config_.micro_batch_tokens) {
       large_group(*part[0], batch, scale, sums);
@@ -176,7 +179,6 @@ void Learner::backward(const std::vector<Slice>& slices, const nn::TokenLogprobs
       rollout.insert(rollout.end(), response.sampled_logprobs.begin(), response.sampled_logprobs.end());
       response_of.insert(response_of.end(), tokens, static_cast<int64_t>(lengths.size()));
       lengths.push_back(static_cast<int64_t>(tokens));
-      if (tokens > 0) sums.repeated_tokens += static_cast<double>(group->prompt.token_ids.size() + tokens);
     }
     add(batch.old, *group, range, old);
     add(batch.reference, *group, range, reference);
