@@ -55,7 +55,9 @@ double seconds(const Tokenizer& tokenizer, const std::string& text, bool same) {
   const std::string back = tokenizer.decode(ids, false);
   const double taken = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   EXPECT_FALSE(ids.empty());
-  if (same) EXPECT_EQ(back, text);
+  if (same) {
+    EXPECT_EQ(back, text);
+  }
   return taken;
 }
 
