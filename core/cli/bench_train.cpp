@@ -1,5 +1,4 @@
-// golong bench train --model DIR [--prompt-tokens P] [--n N] [--response-tokens R] [--batch FILE] [--dump-gradients
-// FILE]
+// golong bench train --model DIR [--prompt-tokens P] [--n N] [--response-tokens R] [--batch FILE]
 #include <cstdio>
 #include <memory>
 
@@ -11,20 +10,13 @@ namespace golong {
 void add_bench_train(CLI::App& bench) {
   CLI::App* command = bench.add_subcommand("train", "Seconds of one update from groups of long prompts");
   auto options = std::make_shared<TrainBenchOptions>();
-  command->add_option("--model", options->model, "Hugging Face folder; no tokenizer is needed")
-      ->required()
-      ->type_name("DIR")
-      ->check(CLI::ExistingDirectory);
-  const auto number = [&](const char* name, int64_t& value, const char* help) {
-    command->add_option(name, value, help)->capture_default_str()->check(CLI::Range(1, 1 << 24));
-  };
-  number("--prompt-tokens", options->prompt_tokens, "Random tokens of each prompt");
-  number("--n", options->n, "Responses to each prompt");
-  number("--response-tokens", options->response_tokens, "Random tokens of each response");
-  number("--groups", options->groups, "Prompts");
-  number("--micro-batch-tokens", options->micro_batch_tokens, "As train.micro_batch_tokens");
-  number("--repetitions", options->repetitions, "The median of so many steps, after one to warm up");
-  command->add_option("--threads", options->threads, "0: all cores")->capture_default_str()->check(CLI::Range(0, 4096));
+  add_engine_bench_options(*command, *options, "The median of so many steps, after one to warm up");
+  command->add_option("--response-tokens", options->response_tokens, "Random tokens of each response")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1 << 24));
+  command->add_option("--micro-batch-tokens", options->micro_batch_tokens, "As train.micro_batch_tokens")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1 << 24));
   command->add_option("--share-prefix", options->share_prefix, "As train.share_prefix")->capture_default_str();
   command
       ->add_option("--batch", options->batch,
@@ -34,9 +26,6 @@ void add_bench_train(CLI::App& bench) {
   command
       ->add_option("--dump-gradients", options->dump_gradients, "Writes the gradients of the first step (safetensors)")
       ->type_name("FILE");
-  command->add_option("--dtype", options->dtype, "Type to compute in")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"float32", "bfloat16"}));
   command->callback([options] { std::printf("%s\n", engine().bench_train(*options).c_str()); });
 }
 

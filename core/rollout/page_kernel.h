@@ -1,4 +1,4 @@
-// The inner loops of attention over pages: queries against one page of keys and values.
+// The inner loops of attention over pages: queries against a run of pages of keys and values.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -19,9 +19,9 @@ struct Queries {
 inline constexpr int64_t kRunPages = 4;
 inline constexpr int64_t kRunTokens = kRunPages * kPageTokens;
 
-// Keys and values of each page as the layout has them. The first query sees the first `valid`
-// keys of the run (at least 1), and each `per_token` queries further on one key more; 0: all see the same. Pages that
-// no query sees need not be there.
+// Keys and values of each page as the layout has them. The first query sees the first `valid` keys of the run (at least
+// 1), and each `per_token` queries further on one key more; 0: all see the same. Pages that no query sees need not be
+// there.
 struct PageRun {
   const float* keys[kRunPages];
   const float* values[kRunPages];

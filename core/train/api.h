@@ -69,18 +69,21 @@ struct ChatTerminal {
   StopFlag* stop = nullptr;                          // ends the answer
 };
 
-// `golong bench rollout`: see core/rollout/benchmark.h. 0 threads: all cores.
-struct RolloutBenchOptions {
+// What both benchmarks of a model take. 0 threads: all cores.
+struct EngineBenchOptions {
   std::string model;
   std::string dtype = "float32";
-  int64_t prompt_tokens = 2048, n = 16, new_tokens = 128, groups = 1, repetitions = 3, threads = 0;
+  int64_t prompt_tokens = 2048, n = 16, groups = 1, repetitions = 3, threads = 0;
+};
+
+// `golong bench rollout`: see core/rollout/benchmark.h.
+struct RolloutBenchOptions : EngineBenchOptions {
+  int64_t new_tokens = 128;
 };
 
 // `golong bench train`: see core/train/benchmark.h.
-struct TrainBenchOptions {
-  std::string model;
-  std::string dtype = "float32";
-  int64_t prompt_tokens = 2048, n = 16, response_tokens = 128, groups = 1, repetitions = 3, threads = 0;
+struct TrainBenchOptions : EngineBenchOptions {
+  int64_t response_tokens = 128;
   int64_t micro_batch_tokens = 16384;
   bool share_prefix = true;
   std::string batch;           // file in place of random tokens

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
-#include <cmath>
 #include <sstream>
 
 #include "core/base/error.h"
@@ -15,6 +14,7 @@
 #include "core/nn/machine_speed.h"
 #include "core/train/learner.h"
 #include "core/train/packing.h"
+#include "core/train/timer.h"
 
 namespace golong {
 namespace {
@@ -83,21 +83,20 @@ TrainBatch read_train_batch(const std::string& file, int64_t vocabulary) {
   };
   TrainBatch batch;
   for (size_t g = 0; g < prompts.size(); ++g) {
-    const std::string at = "[" + std::to_string(g) + "]";
     Group& group = batch.groups.emplace_back();
     group.prompt.token_ids = token_ids(prompts[g], vocabulary, where("prompt_ids", g));
-    if (group.prompt.token_ids.empty()) fail(file, ": prompt_ids", at, ": a prompt has at least one token");
-    if (!responses[g].is_array()) fail(file, ": response_ids", at, ": expected a list of responses");
+    if (group.prompt.token_ids.empty()) fail(where("prompt_ids", g), ": a prompt has at least one token");
+    if (!responses[g].is_array()) fail(where("response_ids", g), ": expected a list of responses");
     for (const json::value& ids : responses[g].as_array()) {
       group.responses.emplace_back().token_ids = token_ids(ids, vocabulary, where("response_ids", g));
     }
     std::vector<double>& values = batch.advantages.emplace_back();
     const json::array* numbers = advantages[g].if_array();
     if (!numbers || numbers->size() != group.responses.size()) {
-      fail(file, ": advantages", at, ": expected a number for each of the ", group.responses.size(), " responses");
+      fail(where("advantages", g), ": expected a number for each of the ", group.responses.size(), " responses");
     }
     for (const json::value& number : *numbers) {
-      if (!number.is_number()) fail(file, ": advantages", at, ": expected numbers, found ", json::serialize(number));
+      if (!number.is_number()) fail(where("advantages", g), ": expected numbers, found ", json::serialize(number));
       values.push_back(number.to_number<double>());
     }
   }
@@ -157,7 +156,9 @@ TrainSpeed measure_training(Model& model, TrainBatch batch, const TrainBenchOpti
   }
   std::vector<double> seconds;
   for (int64_t i = 0; i < options.repetitions; ++i) {
-    seconds.push_back(nn::fastest_seconds(1, [&] { learner.update(batch.groups, batch.advantages); }));
+    Timer timer;
+    learner.update(batch.groups, batch.advantages);
+    seconds.push_back(timer.lap());
   }
   std::sort(seconds.begin(), seconds.end());
   speed.median_seconds = seconds[seconds.size() / 2];

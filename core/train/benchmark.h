@@ -20,17 +20,19 @@ struct TrainSpeed {
   double matmul_flops = 0;    // a second, measured in the same run, in the model's dtype
 };
 
-// The groups of {prompt_ids: [[...]], response_ids: [[[...]]], advantages: [[...]]}, one of each for each group.
-// Throws Error that names the place.
+// advantages[g][i] belongs to groups[g].responses[i].
 struct TrainBatch {
   std::vector<Group> groups;
   std::vector<std::vector<double>> advantages;
 };
+
+// From JSON {prompt_ids: [[...]], response_ids: [[[...]]], advantages: [[...]]} with an entry for each group. Throws
+// Error that names the place.
 TrainBatch read_train_batch(const std::string& file, int64_t vocabulary);
 TrainBatch random_train_batch(const TrainBenchOptions& options, int64_t vocabulary);
 
-// The loss is the mean over tokens with ratio 1. With `dump` the gradients of the first step, before clipping, are
-// written there as safetensors under their Hugging Face names.
+// The loss is the mean over tokens with ratio 1. The gradients of the first step, before clipping, are written to
+// options.dump_gradients as safetensors under their Hugging Face names.
 TrainSpeed measure_training(Model& model, TrainBatch batch, const TrainBenchOptions& options);
 
 }  // namespace golong

@@ -7,7 +7,7 @@ namespace {
 
 // The lists that become the tensors of a Packed.
 struct Lists {
-  std::vector<int64_t> ids, positions, rows, targets, response, lengths, prompt_rows, prompt_targets;
+  std::vector<int64_t> ids, positions, rows, targets, prompt_rows, prompt_targets;
   std::vector<nn::GroupLayout> layouts;
 
   void add_prompt(const std::vector<int32_t>& prompt) {
@@ -28,12 +28,10 @@ struct Lists {
     for (size_t i = 0; i < tokens.size(); ++i) {
       rows.push_back(i == 0 ? last_of_prompt_ : static_cast<int64_t>(ids.size()) - 1);
       targets.push_back(tokens[i]);
-      response.push_back(static_cast<int64_t>(lengths.size()));
       ids.push_back(tokens[i]);
       positions.push_back(layout.prompt + static_cast<int64_t>(i));
     }
-    lengths.push_back(static_cast<int64_t>(tokens.size()));
-    layout.responses.push_back(lengths.back());
+    layout.responses.push_back(static_cast<int64_t>(tokens.size()));
   }
 
  private:
@@ -59,9 +57,8 @@ Packed pack(const std::vector<const Group*>& groups, at::Device device, bool sha
     }
   }
   const auto tensor = [&](const std::vector<int64_t>& values) { return at::tensor(values, at::kLong).to(device); };
-  return {std::move(lists.layouts), tensor(lists.ids),         tensor(lists.positions),
-          tensor(lists.rows),       tensor(lists.targets),     tensor(lists.response),
-          tensor(lists.lengths),    tensor(lists.prompt_rows), tensor(lists.prompt_targets)};
+  return {std::move(lists.layouts), tensor(lists.ids),         tensor(lists.positions),     tensor(lists.rows),
+          tensor(lists.targets),    tensor(lists.prompt_rows), tensor(lists.prompt_targets)};
 }
 
 std::vector<std::vector<const Group*>> split(const std::vector<const Group*>& groups, int64_t token_budget,

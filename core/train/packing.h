@@ -19,8 +19,6 @@ struct Packed {
   at::Tensor positions;    // [T] int64; a response goes on where its prompt ends
   at::Tensor rows;         // [R] int64, the row of [T] that predicts each response token
   at::Tensor targets;      // [R] int64, the response tokens
-  at::Tensor response;     // [R] int64, index of the response within the micro-batch
-  at::Tensor lengths;      // [responses] int64
   at::Tensor prompt_rows;  // rows that predict the prompts' own tokens (for supervised training on prompts too)
   at::Tensor prompt_targets;
 };

@@ -31,13 +31,12 @@ TEST(Pack, LaysGroupsOutAndProjectsOnlyWhatPredicts) {
   EXPECT_THAT(values(packed.positions), ElementsAre(0, 1, 2, 3, 4, 3, 0, 1, 2, 3));
   EXPECT_THAT(values(packed.targets), ElementsAre(20, 21, 30, 50, 51, 52));
   EXPECT_THAT(values(packed.rows), ElementsAre(2, 3, 2, 6, 7, 8));
-  EXPECT_THAT(values(packed.response), ElementsAre(0, 0, 2, 3, 3, 3));
-  EXPECT_THAT(values(packed.lengths), ElementsAre(2, 0, 1, 3));
   EXPECT_THAT(values(packed.prompt_rows), ElementsAre(0, 1));
   EXPECT_THAT(values(packed.prompt_targets), ElementsAre(11, 12));
   ASSERT_EQ(packed.layouts.size(), 2u);
   EXPECT_EQ(packed.layouts[0].prompt, 3);
   EXPECT_THAT(packed.layouts[0].responses, ElementsAre(2, 0, 1));
+  EXPECT_THAT(packed.layouts[1].responses, ElementsAre(3));
   EXPECT_EQ(packed.layouts[0].tokens() + packed.layouts[1].tokens(), packed.token_ids.size(0));
 }
 
