@@ -5,8 +5,8 @@
 namespace golong {
 
 // Reads rows with a `prompt` (docs/reference/dataset.md) and writes each row without it, with what was generated:
-// `response` (n texts), `response_ids`, `finish` ("stop", "length") and, where asked, `logprobs` and `sampled_logprobs`. In the order of the
-// input; as the rows have their other columns, `golong score` reads the output.
+// `response` (n texts), `response_ids`, `finish` ("stop", "length") and, where asked, `logprobs` and
+// `sampled_logprobs`. In the order of the input; as the rows have their other columns, `golong score` reads the output.
 //
 // Writes OUTPUT.part until all rows are done, and goes on from there where it is the part of the same work. Returns the
 // number of rows in the output. Throws Stopped, and Error with FILE:LINE for a bad row; what is done stays.
