@@ -14,6 +14,9 @@ struct Linear {
   at::Tensor operator()(const at::Tensor& x) const;  // [..., in] -> [..., out]
 };
 
+// Logits of hidden states x [rows, C] over head [V, C]: [rows, V] float32.
+at::Tensor logits(const at::Tensor& x, const at::Tensor& head);
+
 // While one lives, a row's numbers in the projections that its thread calls do not depend on how many rows there are.
 // On the CPU, without gradients; slower where there are many.
 class RowByRow {

@@ -4,6 +4,8 @@
 
 #include <chrono>
 
+#include "core/nn/device.h"
+
 namespace golong::nn {
 
 double fastest_seconds(int64_t times, const std::function<void()>& run) {
@@ -17,19 +19,23 @@ double fastest_seconds(int64_t times, const std::function<void()>& run) {
   return best;
 }
 
-double measure_bandwidth() {
-  const int64_t count = int64_t{1} << 27;  // half a gigabyte, which no cache holds
-  const at::Tensor numbers = at::ones({count}, at::kFloat);
+double measure_bandwidth(at::Device device) {
+  const int64_t count = int64_t{1} << (device.is_cpu() ? 27 : 30);  // 0.5 and 4 gigabytes, which no cache holds
+  const at::Tensor numbers = at::ones({count}, at::TensorOptions().dtype(at::kFloat).device(device));
   double sink = 0;
   const double seconds = fastest_seconds(4, [&] { sink += numbers.sum().item<double>(); });
   return sink > 0 ? static_cast<double>(count) * 4 / seconds : 0;
 }
 
-double measure_matmul(at::ScalarType dtype) {
-  const int64_t size = 2048;
-  const at::Tensor a = at::ones({size, size}, dtype), b = at::ones({size, size}, dtype);
-  at::Tensor c = at::empty({size, size}, dtype);
-  return 2 * static_cast<double>(size * size * size) / fastest_seconds(6, [&] { at::mm_out(c, a, b); });
+double measure_matmul(at::ScalarType dtype, at::Device device) {
+  const int64_t size = device.is_cpu() ? 2048 : 8192;
+  const at::Tensor a = at::rand({size, size}, at::TensorOptions().device(device)).to(dtype), b = a.t().contiguous();
+  at::Tensor c = at::empty_like(a);
+  synchronize(device);
+  return 2 * static_cast<double>(size * size * size) / fastest_seconds(6, [&] {
+           at::mm_out(c, a, b);
+           synchronize(device);
+         });
 }
 
 }  // namespace golong::nn

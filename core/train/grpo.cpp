@@ -139,6 +139,7 @@ Metrics GrpoRun::learn(int64_t step, const std::vector<Group>& groups,
   const auto& trained = filter ? filtered.groups : groups;
   const auto& values = filter ? filtered.advantages : advantages;
   try {
+    rollout_.give_back();  // of use no more: the weights change
     Metrics metrics = learner_.update(trained, values);
     if (filter) metrics["train/overlong_filtered"] = 1 - responses_of(trained) / responses_of(groups);
     return metrics;

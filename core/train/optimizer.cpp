@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <ATen/ops/_fused_adamw.h>
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
@@ -66,14 +67,12 @@ void AdamW::accumulate() {
 
 double AdamW::gradient_norm() {
   accumulate();
-  double squares = 0;
+  std::vector<at::Tensor> norms;  // read together: a device is waited for once
   for (const Slot& slot : slots_) {
     const at::Tensor& gradient = slot.gradient();
-    if (!gradient.defined()) continue;
-    double norm = at::linalg_vector_norm(gradient, 2, std::nullopt, false, at::kFloat).item<double>();
-    squares += norm * norm;
+    if (gradient.defined()) norms.push_back(at::linalg_vector_norm(gradient, 2, std::nullopt, false, at::kFloat));
   }
-  return std::sqrt(squares);
+  return norms.empty() ? 0 : at::stack(norms).to(at::kDouble).square().sum().sqrt().item<double>();
 }
 
 const at::Tensor& AdamW::gradient(const std::string& name) const {
@@ -86,6 +85,7 @@ void AdamW::step(double learning_rate, double scale) {
   accumulate();
   ++steps_;
   c10::NoGradGuard no_grad;
+  if (!slots_.empty() && !slots_[0].parameter.is_cpu()) return step_on_device(learning_rate, scale);
   double step = static_cast<double>(steps_);
   for (Slot& slot : slots_) {
     if (!slot.gradient().defined()) continue;
@@ -105,6 +105,30 @@ void AdamW::step(double learning_rate, double scale) {
     at::parallel_for(0, target.numel(), 16384,
                      [&](int64_t begin, int64_t end) { update(weight, g, first, second, begin, end, u); });
     if (slot.master.defined()) slot.parameter.detach().copy_(slot.master);
+  }
+}
+
+// LibTorch's kernel for all parameters of one weight decay.
+void AdamW::step_on_device(double learning_rate, double scale) {
+  for (const bool matrices : {true, false}) {
+    std::vector<at::Tensor> weights, gradients, first, second, steps, parameters, masters;
+    for (Slot& slot : slots_) {
+      if ((slot.parameter.dim() > 1) != matrices || !slot.gradient().defined()) continue;
+      weights.push_back(slot.master.defined() ? slot.master : slot.parameter.detach());
+      gradients.push_back(slot.gradient().contiguous());
+      first.push_back(slot.first);
+      second.push_back(slot.second);
+      steps.push_back(at::full({}, static_cast<double>(steps_), slot.first.options()));
+      if (!slot.master.defined()) continue;
+      parameters.push_back(slot.parameter.detach());
+      masters.push_back(slot.master);
+    }
+    if (weights.empty()) continue;
+    const at::Tensor divisor = at::full({}, 1 / scale, first[0].options());
+    at::_fused_adamw_(weights, gradients, first, second, {}, steps, learning_rate, options_.beta1, options_.beta2,
+                      matrices ? options_.weight_decay : 0, options_.epsilon, /*amsgrad=*/false, /*maximize=*/false,
+                      divisor);
+    if (!masters.empty()) at::_foreach_copy_(parameters, masters);
   }
 }
 
