@@ -93,10 +93,7 @@ at::Tensor paged_decode(const nn::PagedDecode& work) {
   const int64_t heads = work.q.size(1), head_dim = work.q.size(2);
   TORCH_CHECK(work.keys.size(1) == kPageTokens && head_dim <= 256 && work.q.is_contiguous(),
               "attention over pages: pages of ", work.keys.size(1), " tokens, heads of ", head_dim);
-  const auto floats = work.q.options().dtype(at::kFloat);
-  const at::Tensor results = at::empty({work.results, heads, head_dim}, floats),
-                   sums = at::empty({work.results, heads}, floats);
-  at::Tensor out = at::zeros_like(work.q);
+  at::Tensor out = work.all_rows ? at::empty_like(work.q) : at::zeros_like(work.q);
   const OnDeviceOf device(work.q);
   cuda::paged_decode({.type = number(work.q.scalar_type()),
                       .q = work.q.const_data_ptr(),
@@ -113,12 +110,24 @@ at::Tensor paged_decode(const nn::PagedDecode& work) {
                       .few_count = work.few.size(0),
                       .many_count = work.many.size(0),
                       .scale = static_cast<float>(work.scale * 1.4426950408889634),  // log2(e): powers of two are taken
-                      .results = results.mutable_data_ptr<float>(),
-                      .sums = sums.mutable_data_ptr<float>(),
+                      .results = work.results.mutable_data_ptr<float>(),
+                      .sums = work.sums.mutable_data_ptr<float>(),
                       .out = out.mutable_data_ptr()},
                      device.stream());
   device.check();
   return out;
+}
+
+void write_pages(const at::Tensor& k, const at::Tensor& v, const at::Tensor& slots, const at::Tensor& keys,
+                 const at::Tensor& values) {
+  const at::Tensor from_k = k.contiguous(), from_v = v.contiguous();
+  TORCH_CHECK(keys.is_contiguous() && values.is_contiguous() && keys.scalar_type() == k.scalar_type(),
+              "pages must be dense, of the type of the keys");
+  const OnDeviceOf device(k);
+  cuda::write_pages(from_k.const_data_ptr(), from_v.const_data_ptr(), slots.const_data_ptr<int64_t>(), k.size(0),
+                    k.size(1) * k.size(2) * static_cast<int64_t>(k.element_size()), keys.mutable_data_ptr(),
+                    values.mutable_data_ptr(), device.stream());
+  device.check();
 }
 
 nn::DrawnTokens draw(const at::Tensor& logits, const at::Tensor& rows, const at::Tensor& keys, double temperature) {
@@ -142,7 +151,7 @@ nn::DrawnTokens draw(const at::Tensor& logits, const at::Tensor& rows, const at:
 
 constexpr nn::DeviceKernels kKernels{
     rotate,         swiglu,       swiglu_backward, logprob_tile, logprob_tile_backward, kMostQueries, kFewQueries,
-    decode_results, paged_decode, draw};
+    decode_results, paged_decode, write_pages,     draw};
 
 }  // namespace
 

@@ -53,6 +53,9 @@ struct PagedDecode {
   void* out;
 };
 void paged_decode(const PagedDecode& work, cudaStream_t stream);
+// Rows of keys and values, each of `row_bytes`, to their slots.
+void write_pages(const void* k, const void* v, const int64_t* slots, int64_t rows, int64_t row_bytes, void* keys,
+                 void* values, cudaStream_t stream);
 // Whether tensor cores are used.
 bool has_fast_decode(Number type, int64_t head_dim);
 

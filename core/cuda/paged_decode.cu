@@ -310,6 +310,20 @@ __global__ void merge_kernel(PagedDecode work) {
   static_cast<T*>(work.out)[(row * work.heads + head) * work.head_dim + d] = narrowed<T>(gathered / sum);
 }
 
+// Half of the blocks have the keys, half the values.
+template <class Unit>
+__global__ void write_kernel(const Unit* k, const Unit* v, const int64_t* slots, int64_t rows, int64_t width, Unit* keys,
+                             Unit* values) {
+  const int64_t index = blockIdx.x * int64_t{kThreads} + threadIdx.x;
+  if (index >= rows * width) return;
+  const int64_t to = slots[index / width] * width + index % width;
+  if (blockIdx.y == 0) {
+    keys[to] = k[index];
+  } else {
+    values[to] = v[index];
+  }
+}
+
 template <int D, int Parts>
 void run_tensor(const PagedDecode& work, const int32_t* items, int64_t count, cudaStream_t stream) {
   constexpr size_t bytes = sizeof(Tiles<D>);
@@ -341,6 +355,18 @@ void merge(const PagedDecode& work, cudaStream_t stream) {
 }
 
 }  // namespace
+
+void write_pages(const void* k, const void* v, const int64_t* slots, int64_t rows, int64_t row_bytes, void* keys,
+                 void* values, cudaStream_t stream) {
+  if (rows == 0) return;
+  const auto run = [&]<class Unit>(Unit) {
+    const int64_t width = row_bytes / static_cast<int64_t>(sizeof(Unit));
+    write_kernel<<<dim3(blocks_for(rows * width, kThreads), 2), kThreads, 0, stream>>>(
+        static_cast<const Unit*>(k), static_cast<const Unit*>(v), slots, rows, width, static_cast<Unit*>(keys),
+        static_cast<Unit*>(values));
+  };
+  row_bytes % 16 == 0 ? run(int4{}) : run(int16_t{});
+}
 
 bool has_fast_decode(Number type, int64_t head_dim) {
   return type == Number::bfloat16 && (head_dim == 32 || head_dim == 64 || head_dim == 96 || head_dim == 128);

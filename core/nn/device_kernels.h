@@ -29,7 +29,9 @@ struct PagedDecode {
   at::Tensor page_table;    // int32: lists of pages, one after the other
   at::Tensor few, many;     // DecodeItems as int32 [items, 6], of at most `few_queries` and more queries for a kv head
   at::Tensor first_result;  // [T + 1] int32: where the partial results of each row start; a row may have none
-  int64_t results = 0;      // of all rows
+  // Partial results of all rows: [results, H, D] and [results, H] float32. Scratch, which several layers may share.
+  at::Tensor results, sums;
+  bool all_rows = false;  // each row has some
   double scale = 1;
 };
 
@@ -59,7 +61,10 @@ struct DeviceKernels {
   int64_t most_queries, few_queries;
   // Partial results that an item leaves for each of its rows.
   int64_t (*decode_results)(at::ScalarType type, int64_t head_dim, bool few);
-  at::Tensor (*paged_decode)(const PagedDecode& work);  // [T, H, D]; rows without results are left as they are: 0
+  at::Tensor (*paged_decode)(const PagedDecode& work);  // [T, H, D]; 0 for rows that have no results
+  // k and v [T, Hkv, D] into the pages of one layer, at `slots` [T] int64: tokens counted over all pages.
+  void (*write_pages)(const at::Tensor& k, const at::Tensor& v, const at::Tensor& slots, const at::Tensor& keys,
+                      const at::Tensor& values);
 
   // logits [rows, V] float32, rows and keys [picks] int64: argmax of logits / temperature + gumbel(key, token), as
   // rollout/sampling.h has it; temperature 0: the highest logit. NaN where a row is not finite.

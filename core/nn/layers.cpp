@@ -99,17 +99,21 @@ struct RotateFunction : torch::autograd::Function<RotateFunction> {
   }
 };
 
+at::Tensor gated(const at::Tensor& gate, const at::Tensor& up) {
+  if (const DeviceKernels* kernels = device_kernels(gate)) return kernels->swiglu(gate, up);
+  at::Tensor y = at::empty_like(gate);
+  float* to = y.mutable_data_ptr<float>();
+  parallel_rows(y.numel(), 1, [&](int64_t begin, int64_t end) {
+    swiglu_row(data(gate) + begin, data(up) + begin, end - begin, to + begin);
+  });
+  return y;
+}
+
 struct SwigluFunction : torch::autograd::Function<SwigluFunction> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& gate_input, const at::Tensor& up_input) {
     const at::Tensor gate = gate_input.contiguous(), up = up_input.contiguous();
     ctx->save_for_backward({gate, up});
-    if (const DeviceKernels* kernels = device_kernels(gate)) return kernels->swiglu(gate, up);
-    at::Tensor y = at::empty_like(gate);
-    float* to = y.mutable_data_ptr<float>();
-    parallel_rows(y.numel(), 1, [&](int64_t begin, int64_t end) {
-      swiglu_row(data(gate) + begin, data(up) + begin, end - begin, to + begin);
-    });
-    return y;
+    return gated(gate, up);
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
@@ -164,7 +168,10 @@ at::Tensor few_rows(const at::Tensor& input, const Linear& linear) {
 
 at::Tensor Linear::operator()(const at::Tensor& x) const {
   const bool few = row_by_row || are_few(x.numel() / std::max<int64_t>(1, x.size(-1)), x.scalar_type());
-  return few && has_few_rows(x, weight) ? few_rows(x, *this) : at::linear(x, weight, bias);
+  if (few && has_few_rows(x, weight)) return few_rows(x, *this);
+  // What at::linear comes to, with less on the way.
+  if (x.dim() == 2 && !bias.defined()) return at::mm(x, weight.t());
+  return at::linear(x, weight, bias);
 }
 
 RowByRow::RowByRow(bool on) : before_(std::exchange(row_by_row, on)) {}
@@ -195,7 +202,8 @@ at::Tensor rotate(const at::Tensor& x, const Rotary& rotary) {
   if (has_fused(x)) {
     TORCH_CHECK(rotary.cos.size(0) == x.size(0) && rotary.cos.size(-1) == x.size(-1), "rotate: angles ",
                 rotary.cos.sizes(), " for ", x.sizes());
-    return RotateFunction::apply(x, rotary.cos, rotary.sin);
+    // Without gradients a node of the graph would be made for nothing, which takes longer than small kernels.
+    return c10::GradMode::is_enabled() ? RotateFunction::apply(x, rotary.cos, rotary.sin) : rotated(x, rotary, 1);
   }
   int64_t half = x.size(-1) / 2;
   at::Tensor turned = at::cat({-x.narrow(-1, half, half), x.narrow(-1, 0, half)}, -1);
@@ -205,7 +213,7 @@ at::Tensor rotate(const at::Tensor& x, const Rotary& rotary) {
 at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up) {
   if (has_fused(gate)) {
     TORCH_CHECK(gate.sizes() == up.sizes(), "swiglu: a gate of ", gate.sizes(), " for ", up.sizes());
-    return SwigluFunction::apply(gate, up);
+    return c10::GradMode::is_enabled() ? SwigluFunction::apply(gate, up) : gated(gate.contiguous(), up.contiguous());
   }
   return at::silu(gate) * up;
 }

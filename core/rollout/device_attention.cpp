@@ -102,7 +102,10 @@ void DeviceAttention::plan_decode(const std::vector<const PagedGroup*>& groups, 
   }
   std::vector<int32_t> first{0};
   for (int32_t count : lists.results) first.push_back(first.back() + count);
-  decode_.results = first.back();
+  const at::TensorOptions floats = at::TensorOptions().dtype(at::kFloat).device(pages_.device());
+  decode_.results = at::empty({first.back(), heads_, pages_.layout().head_dim}, floats);
+  decode_.sums = at::empty({first.back(), heads_}, floats);
+  decode_.all_rows = segments_.empty();
   // One copy to the device for all lists.
   std::vector<int32_t> all;
   const std::vector<int32_t>* const parts[] = {&lists.few, &lists.many, &first, &lists.pages};
@@ -124,10 +127,14 @@ void DeviceAttention::plan_decode(const std::vector<const PagedGroup*>& groups, 
 at::Tensor DeviceAttention::attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, int64_t layer,
                                    double scale) const {
   at::Tensor keys = pages_.keys_of(layer), values = pages_.values_of(layer);
-  keys.flatten(0, 1).index_copy_(0, slots_, k);
-  values.flatten(0, 1).index_copy_(0, slots_, v);
+  if (kernels_) {
+    kernels_->write_pages(k, v, slots_, keys, values);
+  } else {
+    keys.flatten(0, 1).index_copy_(0, slots_, k);
+    values.flatten(0, 1).index_copy_(0, slots_, v);
+  }
   at::Tensor out;
-  if (decode_.results > 0) {
+  if (decode_.results.defined()) {
     nn::PagedDecode work = decode_;
     work.q = q.contiguous();
     work.keys = keys;

@@ -108,27 +108,18 @@ void AdamW::step(double learning_rate, double scale) {
   }
 }
 
-// LibTorch's kernel for all parameters of one weight decay.
+// By LibTorch's kernel. It would write clipped gradients back, so that they are scaled in a copy, one at a time.
 void AdamW::step_on_device(double learning_rate, double scale) {
-  for (const bool matrices : {true, false}) {
-    std::vector<at::Tensor> weights, gradients, first, second, steps, parameters, masters;
-    for (Slot& slot : slots_) {
-      if ((slot.parameter.dim() > 1) != matrices || !slot.gradient().defined()) continue;
-      weights.push_back(slot.master.defined() ? slot.master : slot.parameter.detach());
-      gradients.push_back(slot.gradient().contiguous());
-      first.push_back(slot.first);
-      second.push_back(slot.second);
-      steps.push_back(at::full({}, static_cast<double>(steps_), slot.first.options()));
-      if (!slot.master.defined()) continue;
-      parameters.push_back(slot.parameter.detach());
-      masters.push_back(slot.master);
-    }
-    if (weights.empty()) continue;
-    const at::Tensor divisor = at::full({}, 1 / scale, first[0].options());
-    at::_fused_adamw_(weights, gradients, first, second, {}, steps, learning_rate, options_.beta1, options_.beta2,
-                      matrices ? options_.weight_decay : 0, options_.epsilon, /*amsgrad=*/false, /*maximize=*/false,
-                      divisor);
-    if (!masters.empty()) at::_foreach_copy_(parameters, masters);
+  const at::Tensor steps = at::full({}, static_cast<double>(steps_), slots_[0].first.options());
+  for (Slot& slot : slots_) {
+    if (!slot.gradient().defined()) continue;
+    const at::Tensor gradient = slot.gradient().contiguous();
+    const at::Tensor weight = slot.master.defined() ? slot.master : slot.parameter.detach();
+    at::_fused_adamw_({weight}, {scale == 1 ? gradient : gradient * scale}, {slot.first}, {slot.second}, {}, {steps},
+                      learning_rate, options_.beta1, options_.beta2,
+                      slot.parameter.dim() > 1 ? options_.weight_decay : 0, options_.epsilon, /*amsgrad=*/false,
+                      /*maximize=*/false);
+    if (slot.master.defined()) slot.parameter.detach().copy_(slot.master);
   }
 }
 

@@ -36,8 +36,7 @@ class CudaRollout : public CudaTest {
                               RolloutStats* stats = nullptr) {
     Sampling sampling;
     sampling.n = 4;
-    sampling.max_response_tokens = 70;
-    sampling.stop_ids = {7};
+    sampling.max_response_tokens = 150;  // over three pages
     RolloutEngine engine(model, options);
     std::vector<Group> groups = engine.generate(prompts(lengths), sampling, 11, Stream::train, 5);
     if (stats) *stats = engine.stats();
