@@ -42,6 +42,65 @@ void rotate_all(const void* x, const float* cos, const float* sin, int64_t token
   }
 }
 
+// A warp has a row. Numbers are kept as they are read in the first pass where rows are short; both passes of a long one
+// are in the cache.
+template <class T>
+__global__ void norm_rotate_kernel(const T* x, const T* weight, float epsilon, const float* cos, const float* sin,
+                                   int64_t rows, int64_t heads, int64_t width, T* y) {
+  const int64_t row = blockIdx.x * int64_t{kThreads / 32} + threadIdx.x / 32, half = width / 2;
+  if (row >= rows) return;
+  const int lane = threadIdx.x % 32;
+  x += row * width;
+  y += row * width;
+  float scale = 1;
+  if (weight) {
+    float squares = 0;
+    for (int64_t i = lane; i < width; i += 32) squares += widened(x[i]) * widened(x[i]);
+    for (int distance = 16; distance > 0; distance /= 2) squares += __shfl_xor_sync(~0u, squares, distance);
+    scale = rsqrtf(squares / static_cast<float>(width) + epsilon);
+  }
+  // As if the norm had been written and read again.
+  const auto normed = [&](int64_t i) {
+    return weight ? widened(narrowed<T>(widened(x[i]) * scale * widened(weight[i]))) : widened(x[i]);
+  };
+  if (!cos) {
+    for (int64_t i = lane; i < width; i += 32) y[i] = narrowed<T>(normed(i));
+    return;
+  }
+  cos += row / heads * width;
+  sin += row / heads * width;
+  for (int64_t i = lane; i < half; i += 32) {
+    const float a = normed(i), b = normed(half + i);
+    y[i] = narrowed<T>(a * cos[i] - b * sin[i]);
+    y[half + i] = narrowed<T>(b * cos[i] + a * sin[i]);
+  }
+}
+
+// The same for long rows: a block has a row.
+template <class T>
+__global__ void norm_kernel(const T* x, const T* weight, float epsilon, int64_t width, T* y) {
+  __shared__ float shared[kThreads / 32];
+  x += blockIdx.x * width;
+  y += blockIdx.x * width;
+  float squares = 0;
+  for (int64_t i = threadIdx.x; i < width; i += kThreads) squares += widened(x[i]) * widened(x[i]);
+  squares = reduced<kThreads>(squares, shared, [](float a, float b) { return a + b; });
+  const float scale = rsqrtf(squares / static_cast<float>(width) + epsilon);
+  for (int64_t i = threadIdx.x; i < width; i += kThreads) y[i] = narrowed<T>(widened(x[i]) * scale * widened(weight[i]));
+}
+
+template <class T>
+void norm_rotate_all(const void* x, const void* weight, float epsilon, const float* cos, const float* sin, int64_t rows,
+                     int64_t heads, int64_t width, void* y, cudaStream_t stream) {
+  const auto *from = static_cast<const T*>(x), *w = static_cast<const T*>(weight);
+  if (!cos && width > 512) {
+    norm_kernel<T><<<rows, kThreads, 0, stream>>>(from, w, epsilon, width, static_cast<T*>(y));
+  } else {
+    norm_rotate_kernel<T><<<blocks_for(rows, kThreads / 32), kThreads, 0, stream>>>(from, w, epsilon, cos, sin, rows,
+                                                                                   heads, width, static_cast<T*>(y));
+  }
+}
+
 __device__ float sigmoid(float x) { return 1 / (1 + expf(-x)); }
 
 // Calls kernel bodies for packs, and for the numbers behind the last whole pack one by one.
@@ -116,6 +175,13 @@ void rotate(Number type, const void* x, const float* cos, const float* sin, int6
   if (tokens == 0) return;
   (type == Number::float32 ? rotate_all<float> : rotate_all<bfloat16>)(x, cos, sin, tokens, heads, width, direction, y,
                                                                        stream);
+}
+
+void norm_rotate(Number type, const void* x, const void* weight, float epsilon, const float* cos, const float* sin,
+                 int64_t rows, int64_t heads, int64_t width, void* y, cudaStream_t stream) {
+  if (rows == 0) return;
+  (type == Number::float32 ? norm_rotate_all<float> : norm_rotate_all<bfloat16>)(x, weight, epsilon, cos, sin, rows,
+                                                                                heads, width, y, stream);
 }
 
 void swiglu(Number type, const void* gate, const void* up, int64_t count, void* y, cudaStream_t stream) {

@@ -40,6 +40,23 @@ at::Tensor rotate(const at::Tensor& input, const at::Tensor& cos, const at::Tens
   return y;
 }
 
+at::Tensor norm_rotate(const at::Tensor& input, const at::Tensor& weight, double epsilon, const at::Tensor& cos,
+                       const at::Tensor& sin) {
+  const at::Tensor x = input.contiguous();
+  at::Tensor y = at::empty_like(x);
+  const OnDeviceOf device(x);
+  cuda::norm_rotate(number(x.scalar_type()), x.const_data_ptr(), weight.defined() ? weight.const_data_ptr() : nullptr,
+                    static_cast<float>(epsilon), cos.defined() ? cos.const_data_ptr<float>() : nullptr,
+                    sin.defined() ? sin.const_data_ptr<float>() : nullptr, x.numel() / x.size(-1),
+                    x.dim() == 3 ? x.size(1) : 1, x.size(-1), y.mutable_data_ptr(), device.stream());
+  device.check();
+  return y;
+}
+
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon) {
+  return norm_rotate(x, weight, epsilon, {}, {});
+}
+
 at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up) {
   at::Tensor y = at::empty_like(gate);
   const OnDeviceOf device(gate);
@@ -150,7 +167,7 @@ nn::DrawnTokens draw(const at::Tensor& logits, const at::Tensor& rows, const at:
 }
 
 constexpr nn::DeviceKernels kKernels{
-    rotate,         swiglu,       swiglu_backward, logprob_tile, logprob_tile_backward, kMostQueries, kFewQueries,
+    rotate, rms_norm, norm_rotate,        swiglu,       swiglu_backward, logprob_tile, logprob_tile_backward, kMostQueries, kFewQueries,
     decode_results, paged_decode, write_pages,     draw};
 
 }  // namespace

@@ -292,20 +292,35 @@ __global__ void __launch_bounds__(kThreads) tensor_kernel(PagedDecode work, cons
   own.write(work, place, first, part);
 }
 
-// ---- Merging. A block has a row and a head. ----
+// ---- Merging. A block has a row and a head, a thread a dimension. ----
+
+constexpr int kMostTogether = 256;  // results whose weights are kept at a time
 
 template <class T>
 __global__ void merge_kernel(PagedDecode work) {
+  __shared__ float weights[kMostTogether];
   const int64_t row = blockIdx.x, head = blockIdx.y, d = threadIdx.x;
   const int64_t first = work.first_result[row], last = work.first_result[row + 1];
   if (first == last) return;
-  float highest = -INFINITY;
-  for (int64_t i = first; i < last; ++i) highest = fmaxf(highest, work.sums[i * work.heads + head]);
-  float gathered = 0, sum = 0;
-  for (int64_t i = first; i < last; ++i) {
-    const float weight = exp2f(work.sums[i * work.heads + head] - highest);
-    gathered += weight * work.results[(i * work.heads + head) * work.head_dim + d];
-    sum += weight;
+  float highest = -INFINITY, gathered = 0, sum = 0;
+  for (int64_t start = first; start < last; start += kMostTogether) {
+    const int count = static_cast<int>(min(int64_t{kMostTogether}, last - start));
+    __syncthreads();
+    for (int i = threadIdx.x; i < count; i += blockDim.x) weights[i] = work.sums[(start + i) * work.heads + head];
+    __syncthreads();
+    float top = highest;
+    for (int i = 0; i < count; ++i) top = fmaxf(top, weights[i]);
+    const float shrink = top == -INFINITY ? 1.f : exp2f(highest - top);
+    highest = top;
+    gathered *= shrink;
+    sum *= shrink;
+    const float* from = work.results + (start * work.heads + head) * work.head_dim + d;
+#pragma unroll 8
+    for (int i = 0; i < count; ++i) {
+      const float weight = weights[i] == -INFINITY ? 0.f : exp2f(weights[i] - highest);
+      gathered += weight * from[i * work.heads * work.head_dim];
+      sum += weight;
+    }
   }
   static_cast<T*>(work.out)[(row * work.heads + head) * work.head_dim + d] = narrowed<T>(gathered / sum);
 }

@@ -18,6 +18,14 @@ __device__ Best better(const Best& a, const Best& b) {
   return b.score > a.score || (b.score == a.score && b.token < a.token) ? b : a;
 }
 
+// An upper bound of the noise of some bits, a few hundredths above it, without a logarithm (rollout/sampling.cpp has it,
+// too). With v = 1 - u the noise -log(-log u) is at most -log v; and log2 of a float is at least what its bits say when
+// they are read as a number, exponent and mantissa.
+__device__ float noise_bound(uint64_t bits) {
+  const auto v = static_cast<float>(static_cast<int32_t>(~bits >> 40));  // 2^24 v, rounded down
+  return (24.f + 127.f - static_cast<float>(__float_as_int(v)) * 0x1.0p-23f) * 0.693147182f;
+}
+
 __device__ Best best_of_block(Best best, Best* shared) {
   for (int distance = 16; distance > 0; distance /= 2) {
     best = better(best, {__shfl_xor_sync(~0u, best.score, distance), __shfl_xor_sync(~0u, best.token, distance)});
@@ -37,19 +45,24 @@ __global__ void draw_kernel(Draw work) {
   const float* row = work.logits + work.rows[pick] * work.vocabulary;
   const auto key = static_cast<uint64_t>(work.keys[pick]);
   const bool greedy = work.temperature == 0;
+  const float scale = greedy ? 1.f : static_cast<float>(1 / work.temperature);
   Best best{-INFINITY, work.vocabulary};
   float highest = -INFINITY;
   for (int64_t i = threadIdx.x; i < work.vocabulary; i += kThreads) {
     const float logit = row[i];
     highest = fmaxf(highest, logit);
-    const double score = greedy ? static_cast<double>(logit)
-                                : logit / work.temperature -
-                                      log(-log(uniform(random_bits(key, static_cast<uint64_t>(i)))));
-    best = better(best, {score, i});
+    if (greedy) {
+      best = better(best, {logit, i});
+      continue;
+    }
+    // Exact are the few whose bound reaches the thread's best; the slack covers the rounding of bound and scaled logit.
+    const uint64_t bits = random_bits(key, static_cast<uint64_t>(i));
+    const float scaled = logit * scale;
+    if (scaled + noise_bound(bits) + 1e-3f + 1e-6f * (fabsf(scaled) + 100) < static_cast<float>(best.score)) continue;
+    best = better(best, {logit / work.temperature - log(-log(uniform(bits))), i});
   }
   best = best_of_block(best, bests);
   highest = reduced<kThreads>(highest, floats, [](float a, float b) { return fmaxf(a, b); });
-  const float scale = greedy ? 1.f : static_cast<float>(1 / work.temperature);
   float sum = 0, tempered = 0;  // NaN where a logit is, and where the highest is infinite
   for (int64_t i = threadIdx.x; i < work.vocabulary; i += kThreads) {
     const float x = row[i] - highest;

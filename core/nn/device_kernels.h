@@ -44,6 +44,11 @@ struct DrawnTokens {
 // x and gradients are float32 or bfloat16, dense; positions and tables as nn/layers.h has them.
 struct DeviceKernels {
   at::Tensor (*rotate)(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin, double direction);
+  // x [.., D] by rows, without gradients.
+  at::Tensor (*rms_norm)(const at::Tensor& x, const at::Tensor& weight, double epsilon);
+  // rms_norm, where there is a weight, and then rotate, of x [T, H, D].
+  at::Tensor (*norm_rotate)(const at::Tensor& x, const at::Tensor& weight, double epsilon, const at::Tensor& cos,
+                            const at::Tensor& sin);
   at::Tensor (*swiglu)(const at::Tensor& gate, const at::Tensor& up);
   void (*swiglu_backward)(const at::Tensor& grad, const at::Tensor& gate, const at::Tensor& up, at::Tensor& grad_gate,
                           at::Tensor& grad_up);

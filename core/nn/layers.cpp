@@ -188,7 +188,17 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilo
     TORCH_CHECK(weight.numel() == x.size(-1), "rms_norm: ", weight.numel(), " weights for rows of ", x.size(-1));
     return RmsNormFunction::apply(x, weight, epsilon);
   }
+  if (const DeviceKernels* kernels = device_kernels(x); kernels && !c10::GradMode::is_enabled()) {
+    return kernels->rms_norm(x, weight, epsilon);
+  }
   return at::rms_norm(x, {x.size(-1)}, weight, epsilon);
+}
+
+at::Tensor norm_rotate(const at::Tensor& x, const at::Tensor& weight, double epsilon, const Rotary& rotary) {
+  if (const DeviceKernels* kernels = device_kernels(x); kernels && !c10::GradMode::is_enabled()) {
+    return kernels->norm_rotate(x, weight, epsilon, rotary.cos, rotary.sin);
+  }
+  return rotate(weight.defined() ? rms_norm(x, weight, epsilon) : x, rotary);
 }
 
 Rotary rotary(const at::Tensor& positions, const at::Tensor& frequencies, double scale) {

@@ -44,6 +44,9 @@ Rotary rotary(const at::Tensor& positions, const at::Tensor& frequencies, double
 // Rotates x [T, H, D] (halves paired, as Hugging Face does): x cos + rotate_half(x) sin.
 at::Tensor rotate(const at::Tensor& x, const Rotary& rotary);
 
+// rotate(rms_norm(x)), or rotate(x) where there is no weight.
+at::Tensor norm_rotate(const at::Tensor& x, const at::Tensor& weight, double epsilon, const Rotary& rotary);
+
 // silu(gate) * up
 at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up);
 

@@ -9,9 +9,17 @@
 namespace golong {
 namespace {
 
-// Tokens of a list that one part of the decoding kernel sees: enough parts to keep the device busy with one list, few
-// enough that their results are small beside the keys. Depends on the list alone, and so do a row's numbers.
-int64_t part_tokens(int64_t tokens) { return tokens <= 8192 ? 256 : tokens <= 65536 ? 512 : 1024; }
+// Tokens of a list that one block of the decoding kernel sees: so many that all lists together make some blocks for each
+// multiprocessor, and the results of the parts are small beside their keys.
+int64_t part_tokens(const std::vector<const PagedGroup*>& groups, int64_t kv_heads) {
+  constexpr int64_t kBlocks = 1024, kLeast = 256;
+  int64_t tokens = 0;
+  for (const PagedGroup* group : groups) {
+    if (group->prompt) tokens += group->prompt->tokens;
+    for (const PagedSpan& span : group->spans) tokens += span.start + 1;
+  }
+  return std::max(kLeast, pages_of(tokens * kv_heads / kBlocks) * kPageTokens);
+}
 
 template <class T>
 at::Tensor to_device(const std::vector<T>& values, at::Device device) {
@@ -27,12 +35,13 @@ int32_t small(int64_t number) { return static_cast<int32_t>(number); }
 
 // The decoding of a forward, as lists.
 struct DecodeLists {
+  int64_t part;  // tokens
   std::vector<int32_t> pages, few, many, results;  // results: of each row
 
   // Rows that see the first `tokens` tokens of a list.
   void add(const nn::DeviceKernels& kernels, const PageList& list, int64_t tokens, int64_t first_row, int64_t rows,
            int64_t share, at::ScalarType type, int64_t head_dim) {
-    const int64_t start = static_cast<int64_t>(pages.size()), part = part_tokens(tokens);
+    const auto start = static_cast<int64_t>(pages.size());
     pages.insert(pages.end(), list.pages.begin(), list.pages.begin() + pages_of(tokens));
     const int64_t block = std::max<int64_t>(1, kernels.most_queries / share);
     for (int64_t row = first_row; row < first_row + rows; row += block) {
@@ -89,7 +98,7 @@ void DeviceAttention::plan_segments(const PagedGroup& group) {
 }
 
 void DeviceAttention::plan_decode(const std::vector<const PagedGroup*>& groups, int64_t rows) {
-  DecodeLists lists;
+  DecodeLists lists{part_tokens(groups, pages_.kv_heads()), {}, {}, {}, {}};
   lists.results.assign(static_cast<size_t>(rows), 0);
   const int64_t share = heads_ / pages_.kv_heads();
   const auto add = [&](const PageList& list, int64_t tokens, int64_t first_row, int64_t count) {

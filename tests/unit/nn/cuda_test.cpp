@@ -2,6 +2,7 @@
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -158,6 +159,16 @@ TEST_F(Cuda, ElementwiseLayersEqualTheCpus) {
       };
       const auto expected = run(at::kCPU, at::kFloat), got = run(device, type);
       for (size_t i = 0; i < expected.size(); ++i) EXPECT_LT(difference(got[i], expected[i]), tolerance(type)) << i;
+      // Without gradients there are kernels of their own.
+      const c10::NoGradGuard no_grad;
+      const auto without = [&](at::Device on, at::ScalarType as) {
+        const at::Tensor a = x.to(on, as), w = weight.to(on, as);
+        const Rotary rotary = nn::rotary(positions.to(on), frequencies.to(on), 1.1);
+        return std::vector<at::Tensor>{rms_norm(a, w, 1e-6), rms_norm(a.flatten(1), w.repeat(5), 1e-6),
+                                       norm_rotate(a, w, 1e-6, rotary), norm_rotate(a, {}, 1e-6, rotary)};
+      };
+      const auto plain = without(at::kCPU, at::kFloat), fused = without(device, type);
+      for (size_t i = 0; i < plain.size(); ++i) EXPECT_LT(difference(fused[i], plain[i]), tolerance(type)) << i;
     }
   }
 }
