@@ -19,7 +19,7 @@ struct Layer {
   at::Tensor q_norm, k_norm;  // [head_dim], or undefined
   nn::Mlp mlp;                // of a dense layer
   nn::Linear router;          // hidden -> experts, or without weight
-  std::vector<nn::Mlp> experts;
+  nn::Experts experts;
 };
 
 // Takes the parameters from their source and keeps them by name.
@@ -67,9 +67,10 @@ Layer make_layer(const ModelShape& shape, int64_t index, Parameters& parameters)
     return layer;
   }
   layer.router = parameters.linear(at + "mlp.gate", shape.experts.count, c);
+  layer.experts = nn::Experts(shape.experts.count);
   for (int64_t e = 0; e < shape.experts.count; ++e) {
     const std::string expert = at + "mlp.experts." + std::to_string(e) + ".";
-    layer.experts.push_back(parameters.mlp(expert, c, shape.experts.intermediate));
+    layer.experts.add(parameters.mlp(expert, c, shape.experts.intermediate));
   }
   return layer;
 }

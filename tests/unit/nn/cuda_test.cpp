@@ -11,6 +11,7 @@
 
 #include "core/nn/attention.h"
 #include "core/nn/device_kernels.h"
+#include "core/nn/experts.h"
 #include "core/nn/layers.h"
 #include "core/nn/logprob.h"
 #include "tests/unit/cuda_device.h"
@@ -192,6 +193,37 @@ TEST_F(Cuda, LogprobsEqualTheCpusWithTheirGradients) {
       for (size_t i : {2, 3}) EXPECT_LT(difference(got[i], expected[i]), type == at::kFloat ? 1e-5 : 8e-3) << type << i;
     }
   }
+}
+
+TEST_F(Cuda, ExpertsThatAreMultipliedAtOnceEqualThoseOneByOne) {
+  const std::vector<int32_t> ends{5, 5, 40, 41, 96};  // the second expert has no rows
+  const at::Tensor x = random({96, 32}, at::kBFloat16), grad = random({96, 32}, at::kBFloat16);
+  std::vector<at::Tensor> weights;
+  for (size_t e = 0; e < ends.size(); ++e) {
+    for (const auto& size : {std::vector<int64_t>{24, 32}, {24, 32}, {32, 24}}) {
+      weights.push_back(random(size, at::kBFloat16, 0.3));
+    }
+  }
+  const auto run = [&](at::Device on, at::ScalarType type) {
+    const auto leaf = [&](const at::Tensor& t) { return t.to(on, type).requires_grad_(true); };
+    Experts experts(static_cast<int64_t>(ends.size()));
+    for (size_t i = 0; i < weights.size(); i += 3) {
+      experts.add({{leaf(weights[i]), {}}, {leaf(weights[i + 1]), {}}, {leaf(weights[i + 2]), {}}});
+    }
+    const at::Tensor input = leaf(x), out = experts(input, at::tensor(ends, at::kInt).to(on));
+    out.backward(grad.to(on, type));
+    std::vector<at::Tensor> results{out.detach(), input.grad()};
+    const c10::NoGradGuard no_grad;
+    results.push_back(experts(input, at::tensor(ends, at::kInt).to(on)));
+    for (size_t e : {0, 2, 3, 4}) {
+      for (const Linear& linear : {experts.each()[e].gate, experts.each()[e].up, experts.each()[e].down}) {
+        results.push_back(linear.weight.grad());
+      }
+    }
+    return results;
+  };
+  const auto expected = run(at::kCPU, at::kFloat), got = run(device, at::kBFloat16);
+  for (size_t i = 0; i < expected.size(); ++i) EXPECT_LT(difference(got[i], expected[i]), 1e-2) << i;
 }
 
 // Rows on lists of pages, in parts, against whole softmax.

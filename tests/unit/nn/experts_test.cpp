@@ -9,15 +9,15 @@ namespace {
 
 struct Mixture {
   at::Tensor x, router;
-  std::vector<Mlp> experts;
+  Experts experts;
 };
 
 Mixture make(int64_t tokens, int64_t count) {
   at::manual_seed(5);
   const auto random = [&](at::IntArrayRef size) { return (0.4 * at::randn(size, at::kFloat)).requires_grad_(true); };
-  Mixture m{random({tokens, 12}), random({count, 12}), {}};
+  Mixture m{random({tokens, 12}), random({count, 12}), Experts(count)};
   for (int64_t e = 0; e < count; ++e) {
-    m.experts.push_back({{random({7, 12}), {}}, {random({7, 12}), {}}, {random({12, 7}), {}}});
+    m.experts.add({{random({7, 12}), {}}, {random({7, 12}), {}}, {random({12, 7}), {}}});
   }
   return m;
 }
@@ -31,7 +31,7 @@ at::Tensor by_token(const Mixture& m, int64_t per_token, bool normalize) {
     const at::Tensor shares = normalize ? weights / weights.sum() : weights;
     at::Tensor sum = at::zeros_like(row);
     for (int64_t k = 0; k < per_token; ++k) {
-      const Mlp& expert = m.experts[static_cast<size_t>(chosen[k].item<int64_t>())];
+      const Mlp& expert = m.experts.each()[static_cast<size_t>(chosen[k].item<int64_t>())];
       const at::Tensor gate = at::matmul(expert.gate.weight, row), up = at::matmul(expert.up.weight, row);
       sum = sum + shares[k] * at::matmul(expert.down.weight, gate * at::sigmoid(gate) * up);
     }
@@ -59,10 +59,10 @@ TEST(MixExperts, IsTheWeightedSumOfTheChosenExpertsWithItsGradients) {
       };
       expect_same(ours.x, plain.x);
       expect_same(ours.router, plain.router);
-      for (size_t e = 0; e < ours.experts.size(); ++e) {
-        expect_same(ours.experts[e].gate.weight, plain.experts[e].gate.weight);
-        expect_same(ours.experts[e].up.weight, plain.experts[e].up.weight);
-        expect_same(ours.experts[e].down.weight, plain.experts[e].down.weight);
+      for (size_t e = 0; e < ours.experts.each().size(); ++e) {
+        expect_same(ours.experts.each()[e].gate.weight, plain.experts.each()[e].gate.weight);
+        expect_same(ours.experts.each()[e].up.weight, plain.experts.each()[e].up.weight);
+        expect_same(ours.experts.each()[e].down.weight, plain.experts.each()[e].down.weight);
       }
     }
   }

@@ -60,11 +60,11 @@ TEST_F(CudaTraining, AnUpdateEqualsTheCpus) {
 
 TEST_F(CudaTraining, GradientsInBfloat16AreNearThoseOfFloat32) {
   const Update expected = update(*tiny_model(), 10000, "ppo");
-  const Update whole = update(*tiny_model(at::kBFloat16, 7, tiny_shape(), device), 10000, "ppo");
-  const Update parts = update(*tiny_model(at::kBFloat16, 7, tiny_shape(), device), 40, "ppo");
-  for (const auto& [name, gradient] : expected.gradients) {
-    EXPECT_LT(difference(whole.gradients.at(name), gradient), 0.2) << name;
-    EXPECT_LT(difference(parts.gradients.at(name), gradient), 0.2) << name;
+  for (const int64_t budget : {10000, 40}) {
+    const Update got = update(*tiny_model(at::kBFloat16, 7, tiny_shape(), device), budget, "ppo");
+    for (const auto& [name, gradient] : expected.gradients) {
+      EXPECT_LT(difference(got.gradients.at(name), gradient), 0.2) << name << ", " << budget;
+    }
   }
 }
 
