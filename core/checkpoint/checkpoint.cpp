@@ -17,7 +17,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kPrefix[] = "step-";
-constexpr char kTemporary[] = ".saving-";
+constexpr char kTemporary[] = ".saving-";  // before the name
+constexpr char kRemoved[] = ".saving-removed";
 constexpr char kWeights[] = "model", kOptimizer[] = "optimizer";  // stems of files (weight_files.h)
 
 std::string folder_name(int64_t step) {
@@ -34,18 +35,18 @@ bool is_checkpoint(std::string_view name) {
   return name.find_first_not_of("0123456789") == name.npos;
 }
 
-// What interrupted saves left. Only who saves may do this: a reader would take away what a running save writes.
-void remove_leftovers(const fs::path& folder) {
-  std::vector<fs::path> leftovers;
+// What interrupted saves left, or a running one writes.
+std::vector<fs::path> leftovers(const fs::path& folder) {
+  std::vector<fs::path> found;
   for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.path().filename().string().starts_with(kTemporary)) leftovers.push_back(entry.path());
+    if (entry.path().filename().string().starts_with(kTemporary)) found.push_back(entry.path());
   }
-  for (const fs::path& path : leftovers) fs::remove_all(path);
+  return found;
 }
 
 // Under another name first: who is killed halfway leaves nothing that looks like a checkpoint.
 void discard(const fs::path& checkpoint) {
-  const fs::path aside = checkpoint.parent_path() / (std::string(kTemporary) + "removed");
+  const fs::path aside = checkpoint.parent_path() / kRemoved;
   fs::remove_all(aside);
   fs::rename(checkpoint, aside);
   fs::remove_all(aside);
@@ -107,7 +108,7 @@ std::optional<CheckpointStore::Best> CheckpointStore::best() const {
 void CheckpointStore::write(const Snapshot& snapshot, const fs::path& target) {
   const fs::path temporary = folder_ / (kTemporary + folder_name(snapshot.step));
   try {
-    remove_leftovers(folder_);
+    for (const fs::path& path : leftovers(folder_)) fs::remove_all(path);
     fs::create_directories(temporary);
     write_weights(temporary, snapshot.weights, {}, config_.shard_bytes, kWeights);
     write_weights(temporary, snapshot.optimizer, {}, config_.shard_bytes, kOptimizer);
@@ -151,6 +152,9 @@ void CheckpointStore::save(const Snapshot& snapshot) {
 }
 
 std::optional<Snapshot> CheckpointStore::load_newest() const {
+  for (const fs::path& path : leftovers(folder_)) {
+    if (path.filename() != kRemoved) log::warning("checkpoint ", path.string(), " is not finished and is passed over");
+  }
   std::vector<fs::path> all = list();
   for (size_t i = all.size(); i-- > 0;) {
     try {

@@ -37,13 +37,14 @@ class CheckpointStore {
   // Makes the folder; removes nothing before it saves, so that others may read.
   explicit CheckpointStore(std::filesystem::path folder, CheckpointConfig config = {});
 
-  // Removes what interrupted saves left behind first, and afterwards what need not be kept: all but the newest
-  // `config.keep` and the best. Checkpoints of later steps go: the run went on from before them. Throws Error with the
-  // system's reason (a full disk, say) and what to do; older checkpoints are then all still there.
+  // Removes what interrupted saves left behind, before it writes so that there is room, and afterwards what need not be
+  // kept: all but the newest `config.keep` and the best. Checkpoints of later steps go: the run went on from before
+  // them. Throws Error with the system's reason (a full disk, say) and what to do; older checkpoints are then all still
+  // there.
   void save(const Snapshot& snapshot);
 
-  // The newest checkpoint that is whole, verified by size and hash; a damaged one is named in a warning and the one
-  // before is taken. None where there is none. Throws Error where there are some and all are damaged.
+  // The newest checkpoint that is whole, verified by size and hash; a damaged or unfinished one is named in a warning
+  // and the one before is taken. None where there is none. Throws Error where there are some and all are damaged.
   std::optional<Snapshot> load_newest() const;
 
   std::vector<std::filesystem::path> list() const;  // oldest first
