@@ -1,25 +1,25 @@
 #include "core/checkpoint/checkpoint.h"
 
 #include <algorithm>
-#include <boost/json.hpp>
 #include <cstdio>
+#include <string_view>
 
 #include "core/base/error.h"
 #include "core/base/file.h"
-#include "core/base/hash.h"
-#include "core/base/version.h"
-#include "core/model/safetensors.h"
+#include "core/checkpoint/manifest.h"
+#include "core/model/weight_files.h"
 #include "core/report/log.h"
+#include "core/report/progress.h"
 
 namespace golong {
 namespace {
 
 namespace fs = std::filesystem;
-namespace json = boost::json;
 
 constexpr char kPrefix[] = "step-";
-constexpr char kTemporary[] = ".saving-";
-constexpr char kManifest[] = "manifest.json";
+constexpr char kTemporary[] = ".saving-";  // before the name
+constexpr char kRemoved[] = ".saving-removed";
+constexpr char kWeights[] = "model", kOptimizer[] = "optimizer";  // stems of files (weight_files.h)
 
 std::string folder_name(int64_t step) {
   char name[32];
@@ -35,35 +35,40 @@ bool is_checkpoint(std::string_view name) {
   return name.find_first_not_of("0123456789") == name.npos;
 }
 
-void check_file(const fs::path& path, const json::object& entry) {
-  if (!fs::exists(path)) fail(path.string(), ": is missing");
-  MappedFile file(path);
-  uint64_t size = entry.at("bytes").to_number<uint64_t>();
-  if (file.bytes().size() != size) {
-    fail(path.string(), ": has ", file.bytes().size(), " bytes, ", size, " were written");
-  }
-  if (fingerprint(file.bytes()) != entry.at("hash").as_string()) {
-    fail(path.string(), ": its contents changed since it was written");
-  }
-}
-
-// What interrupted saves left. Only who saves may do this: a reader would take away what a running save writes.
-void remove_leftovers(const fs::path& folder) {
-  std::vector<fs::path> leftovers;
+// What interrupted saves left, or a running one writes.
+std::vector<fs::path> leftovers(const fs::path& folder) {
+  std::vector<fs::path> found;
   for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.path().filename().string().starts_with(kTemporary)) leftovers.push_back(entry.path());
+    if (entry.path().filename().string().starts_with(kTemporary)) found.push_back(entry.path());
   }
-  for (const fs::path& path : leftovers) fs::remove_all(path);
+  return found;
 }
 
-std::vector<std::pair<std::string, at::Tensor>> named(const fs::path& path) {
-  SafetensorsFile file(path);
-  return {file.tensors().begin(), file.tensors().end()};
+// Under another name first: who is killed halfway leaves nothing that looks like a checkpoint.
+void discard(const fs::path& checkpoint) {
+  const fs::path aside = checkpoint.parent_path() / kRemoved;
+  fs::remove_all(aside);
+  fs::rename(checkpoint, aside);
+  fs::remove_all(aside);
+}
+
+std::vector<std::pair<std::string, at::Tensor>> tensors(const fs::path& folder, const char* stem) {
+  const StoredWeights stored(folder, stem);
+  return {stored.tensors().begin(), stored.tensors().end()};
+}
+
+double bytes_of(const Snapshot& snapshot) {
+  double bytes = 0;
+  for (const auto* all : {&snapshot.weights, &snapshot.optimizer}) {
+    for (const auto& [name, tensor] : *all) bytes += static_cast<double>(tensor.nbytes());
+  }
+  return bytes;
 }
 
 }  // namespace
 
-CheckpointStore::CheckpointStore(fs::path folder, int64_t keep) : folder_(std::move(folder)), keep_(keep) {
+CheckpointStore::CheckpointStore(fs::path folder, CheckpointConfig config)
+    : folder_(std::move(folder)), config_(std::move(config)) {
   std::error_code error;
   fs::create_directories(folder_, error);
   if (error) fail("cannot make the folder ", folder_.string(), ": ", error.message());
@@ -81,38 +86,75 @@ std::vector<fs::path> CheckpointStore::list() const {
   return found;
 }
 
-void CheckpointStore::save(const Snapshot& snapshot) {
-  fs::path temporary = folder_ / (kTemporary + folder_name(snapshot.step)),
-           target = folder_ / folder_name(snapshot.step);
-  try {
-    remove_leftovers(folder_);
-    fs::create_directories(temporary);
-    write_safetensors(temporary / "model.safetensors", snapshot.weights, {{"format", "pt"}});
-    write_safetensors(temporary / "optimizer.safetensors", snapshot.optimizer);
-    for (const auto& [name, contents] : snapshot.texts) write_file_atomic(temporary / name, contents);
-    json::object files;
-    for (const auto& entry : fs::directory_iterator(temporary)) {
-      MappedFile file(entry.path());
-      files[entry.path().filename().string()] = {{"bytes", file.bytes().size()}, {"hash", fingerprint(file.bytes())}};
+std::optional<CheckpointStore::Best> CheckpointStore::best() const {
+  if (config_.keep_best_metric.empty()) return {};
+  std::optional<Best> best;
+  for (const fs::path& folder : list()) {
+    Manifest manifest;
+    try {
+      manifest = read_manifest(folder);
+    } catch (const Error&) {
+      continue;  // damaged, which who loads it is told
     }
-    json::object manifest{{"step", snapshot.step}, {"golong", version}, {"files", files}};
-    write_file_atomic(temporary / kManifest, json::serialize(manifest) + "\n");
-    if (fs::exists(target)) fs::rename(target, folder_ / (kTemporary + std::string("replaced")));  // a damaged one
+    const auto found = manifest.metrics.find(config_.keep_best_metric);
+    if (found == manifest.metrics.end()) continue;
+    const double value = found->second;
+    if (best && (config_.best_is_highest ? value <= best->value : value >= best->value)) continue;
+    best = Best{folder, manifest.step, value};
+  }
+  return best;
+}
+
+void CheckpointStore::write(const Snapshot& snapshot, const fs::path& target) {
+  const fs::path temporary = folder_ / (kTemporary + folder_name(snapshot.step));
+  try {
+    for (const fs::path& path : leftovers(folder_)) fs::remove_all(path);
+    fs::create_directories(temporary);
+    write_weights(temporary, snapshot.weights, {}, config_.shard_bytes, kWeights);
+    write_weights(temporary, snapshot.optimizer, {}, config_.shard_bytes, kOptimizer);
+    for (const auto& [name, contents] : snapshot.texts) write_file_atomic(temporary / name, contents);
+    write_manifest(temporary, snapshot.step, snapshot.metrics);
+    if (fs::exists(target)) discard(target);  // a damaged one
     fs::rename(temporary, target);
     sync_to_disk(folder_);
   } catch (const std::exception& error) {
-    std::error_code ignored;
-    fs::remove_all(temporary, ignored);
-    fail("the checkpoint of step ", snapshot.step, " cannot be written: ", error.what());
+    std::error_code unknown;
+    fs::remove_all(temporary, unknown);
+    const fs::space_info space = fs::space(folder_, unknown);
+    fail("the checkpoint of step ", snapshot.step, " cannot be written: ", error.what(), ". It takes ",
+         format_count(bytes_of(snapshot)), "B",
+         unknown ? "" : "; " + format_count(static_cast<double>(space.available)) + "B are free",
+         ". Earlier checkpoints are as they were: make room in ", folder_.string(), " and go on with --resume");
   }
-  remove_leftovers(folder_);
-  // Later ones are of a future that this run left when it went on from before them.
+}
+
+void CheckpointStore::remove_old(const fs::path& newest) {
   std::vector<fs::path> all = list();
-  for (; all.back() != target; all.pop_back()) fs::remove_all(all.back());
-  for (size_t i = 0; i + static_cast<size_t>(std::max<int64_t>(keep_, 1)) < all.size(); ++i) fs::remove_all(all[i]);
+  for (; all.back() != newest; all.pop_back()) discard(all.back());
+  const std::optional<Best> best = this->best();
+  if (best && best->folder == newest) {
+    log::info("step ", best->step, " is the best so far: ", config_.keep_best_metric, " ", best->value);
+  }
+  for (size_t i = 0; i + static_cast<size_t>(std::max<int64_t>(config_.keep, 1)) < all.size(); ++i) {
+    if (!best || best->folder != all[i]) discard(all[i]);
+  }
+}
+
+void CheckpointStore::save(const Snapshot& snapshot) {
+  const fs::path target = folder_ / folder_name(snapshot.step);
+  write(snapshot, target);
+  try {
+    remove_old(target);
+  } catch (const fs::filesystem_error& error) {
+    log::warning("the checkpoint of step ", snapshot.step, " is written, but not all older ones that it replaces ",
+                 "could be removed: ", error.what());
+  }
 }
 
 std::optional<Snapshot> CheckpointStore::load_newest() const {
+  for (const fs::path& path : leftovers(folder_)) {
+    if (path.filename() != kRemoved) log::warning("checkpoint ", path.string(), " is not finished and is passed over");
+  }
   std::vector<fs::path> all = list();
   for (size_t i = all.size(); i-- > 0;) {
     try {
@@ -127,21 +169,16 @@ std::optional<Snapshot> CheckpointStore::load_newest() const {
 }
 
 Snapshot read_checkpoint(const fs::path& folder) {
+  Manifest manifest = read_manifest(folder);
+  verify_files(folder, manifest);
   Snapshot snapshot;
-  try {
-    json::value manifest = json::parse(read_file(folder / kManifest));
-    snapshot.step = manifest.at("step").to_number<int64_t>();
-    for (const auto& [name, entry] : manifest.at("files").as_object()) {
-      check_file(folder / std::string(name), entry.as_object());
-      if (!name.ends_with(".safetensors")) snapshot.texts[name] = read_file(folder / std::string(name));
-    }
-  } catch (const Error&) {
-    throw;
-  } catch (const std::exception& error) {
-    fail((folder / kManifest).string(), ": cannot be read: ", error.what());
+  snapshot.step = manifest.step;
+  snapshot.metrics = std::move(manifest.metrics);
+  for (const auto& [name, file] : manifest.files) {
+    if (name.find(".safetensors") == name.npos) snapshot.texts[name] = read_file(folder / name);
   }
-  snapshot.weights = named(folder / "model.safetensors");
-  snapshot.optimizer = named(folder / "optimizer.safetensors");
+  snapshot.weights = tensors(folder, kWeights);
+  snapshot.optimizer = tensors(folder, kOptimizer);
   return snapshot;
 }
 

@@ -1,10 +1,10 @@
 // Checkpoints: everything that a run needs to go on exactly, in one folder a step, written atomically.
 //
 //   checkpoints/step-00000012/
-//     model.safetensors       weights in the run's dtype, Hugging Face names
-//     optimizer.safetensors   moments and master weights
+//     model.safetensors       weights in the run's dtype, Hugging Face names; or shards with their index
+//     optimizer.safetensors   moments and master weights, likewise
 //     <name> ...              texts: sampler.json, normalizer.state, config.toml, ...
-//     manifest.json           step, version, and size and hash of every other file; written last
+//     manifest.json           step, metrics, and size and hash of every other file (manifest.h); written last
 //
 // A folder is written under a temporary name, flushed, and renamed: a reader finds a whole checkpoint or none.
 #pragma once
@@ -18,37 +18,55 @@
 #include <utility>
 #include <vector>
 
+#include "core/config/config.h"
+#include "core/report/metrics.h"
+
 namespace golong {
 
 struct Snapshot {
   int64_t step = 0;
-  std::vector<std::pair<std::string, at::Tensor>> weights;
-  std::vector<std::pair<std::string, at::Tensor>> optimizer;
-  std::map<std::string, std::string> texts;  // file name -> contents
+  std::vector<std::pair<std::string, at::Tensor>> weights;    // on any device
+  std::vector<std::pair<std::string, at::Tensor>> optimizer;  // likewise
+  std::map<std::string, std::string> texts;                   // file name -> contents
+  Metrics metrics;                                            // of the step, for checkpoint.keep_best_metric
 };
 
-// Not thread-safe.
+// Not thread-safe; copies are the same store.
 class CheckpointStore {
  public:
-  // Keeps the newest `keep`. Makes the folder; removes nothing before it saves, so that others may read.
-  CheckpointStore(std::filesystem::path folder, int64_t keep);
+  // Makes the folder; removes nothing before it saves, so that others may read.
+  explicit CheckpointStore(std::filesystem::path folder, CheckpointConfig config = {});
 
-  // Removes what interrupted saves left behind first. Throws Error with the system's reason (a full disk, say); older
-  // checkpoints are then all still there. Checkpoints of later steps go: the run went on from before them.
+  // Removes what interrupted saves left behind, before it writes so that there is room, and afterwards what need not be
+  // kept: all but the newest `config.keep` and the best. Checkpoints of later steps go: the run went on from before
+  // them. Throws Error with the system's reason (a full disk, say) and what to do; older checkpoints are then all still
+  // there.
   void save(const Snapshot& snapshot);
 
-  // The newest checkpoint that is whole, verified by size and hash; a damaged one is named in a warning and the one
-  // before is taken. None where there is none. Throws Error where there are some and all are damaged.
+  // The newest checkpoint that is whole, verified by size and hash; a damaged or unfinished one is named in a warning
+  // and the one before is taken. None where there is none. Throws Error where there are some and all are damaged.
   std::optional<Snapshot> load_newest() const;
 
   std::vector<std::filesystem::path> list() const;  // oldest first
 
+  struct Best {
+    std::filesystem::path folder;
+    int64_t step = 0;
+    double value = 0;
+  };
+  // The best by `config.keep_best_metric` of those that have it, of equal ones the oldest. None where none has it.
+  std::optional<Best> best() const;
+
  private:
+  void write(const Snapshot& snapshot, const std::filesystem::path& target);
+  void remove_old(const std::filesystem::path& newest);
+
   std::filesystem::path folder_;
-  int64_t keep_;
+  CheckpointConfig config_;
 };
 
-// Reads and verifies one checkpoint. Throws Error that names the file that is missing or damaged.
+// Reads and verifies one checkpoint; its tensors are views of the files. Throws Error that names the file that is
+// missing or damaged.
 Snapshot read_checkpoint(const std::filesystem::path& folder);
 
 }  // namespace golong

@@ -2,6 +2,7 @@
 #include <cxxabi.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -97,6 +98,7 @@ int run(int argc, char** argv) {
 }  // namespace golong
 
 int main(int argc, char** argv) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that reaches `ulimit -f` is an error which names it, and not our end
   try {
     return golong::run(argc, argv);
   } catch (const golong::ExitStatus& status) {

@@ -33,26 +33,30 @@ Values values_of(const std::string& text, const std::string& source) {
 
 }  // namespace
 
-std::vector<std::string> differences(const std::string& before, const std::string& after, const std::string& source) {
+std::string to_string(const Difference& difference) {
+  return difference.key + " was " + difference.before + ", is " + difference.after;
+}
+
+std::string as_lines(const std::vector<Difference>& differences) {
+  std::string lines;
+  for (const Difference& difference : differences) lines += "\n  " + to_string(difference);
+  return lines;
+}
+
+std::vector<Difference> differences(const std::string& before, const std::string& after, const std::string& source) {
   const Values was = values_of(before, source);
   const Values is = values_of(after, "config");
   std::map<std::string, std::string> all = was;
   all.insert(is.begin(), is.end());
-  std::vector<std::string> result;
+  std::vector<Difference> result;
   for (const auto& [key, unused] : all) {
     auto value = [&key = key](const Values& values) {
       auto found = values.find(key);
       return found == values.end() ? std::string("not set") : found->second;
     };
-    if (value(was) != value(is)) result.push_back(key + " was " + value(was) + ", is " + value(is));
+    if (value(was) != value(is)) result.push_back({key, value(was), value(is)});
   }
   return result;
-}
-
-std::string as_lines(const std::vector<std::string>& differences) {
-  std::string lines;
-  for (const std::string& difference : differences) lines += "\n  " + difference;
-  return lines;
 }
 
 }  // namespace golong

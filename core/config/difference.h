@@ -5,12 +5,19 @@
 
 namespace golong {
 
-// Both as Config::to_toml() writes them; `source` of `before` starts the message when it cannot be read. Each entry is
-// "train.seed was 7, is 42"; a key that is in one of them alone has "not set" on the other side. Sorted by key.
-// Throws Error for text that is no TOML.
-std::vector<std::string> differences(const std::string& before, const std::string& after, const std::string& source);
+struct Difference {
+  std::string key;            // "train.seed"
+  std::string before, after;  // as TOML writes them; "not set" where the key is in the other one alone
+};
+
+// "train.seed was 7, is 42".
+std::string to_string(const Difference& difference);
 
 // A line for each, indented, behind a line of its own.
-std::string as_lines(const std::vector<std::string>& differences);
+std::string as_lines(const std::vector<Difference>& differences);
+
+// Both as Config::to_toml() writes them; `source` of `before` starts the message when it cannot be read. Sorted by key.
+// Throws Error for text that is no TOML.
+std::vector<Difference> differences(const std::string& before, const std::string& after, const std::string& source);
 
 }  // namespace golong

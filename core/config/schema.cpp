@@ -310,6 +310,17 @@ void describe(ConfigVisitor& visitor, EvalConfig& eval) {
 void describe(ConfigVisitor& visitor, CheckpointConfig& checkpoint) {
   visitor.key("every", &checkpoint.every, "Training steps between checkpoints; 0: only at the end.", at_least(0));
   visitor.key("keep", &checkpoint.keep, "Newest checkpoints that are kept.", at_least(1));
+  visitor.key("background", &checkpoint.background,
+              "Write from a copy while training goes on, which takes the memory of weights and optimizer state once "
+              "more while it writes; false: training waits.");
+  visitor.key("shard_bytes", &checkpoint.shard_bytes,
+              "Weights and optimizer state that are larger than this are split into files of at most this size.",
+              at_least(1));
+  visitor.key("keep_best_metric", &checkpoint.keep_best_metric,
+              "Also keep the checkpoint that is best by this metric of its step, `eval/mean` say: a name of "
+              "docs/reference/metrics.md; empty: none.");
+  visitor.key("best_is_highest", &checkpoint.best_is_highest,
+              "Whether the best is the one with the highest value; false: the lowest.");
 }
 
 void describe(ConfigVisitor& visitor, ReportConfig& report) {

@@ -55,6 +55,27 @@ void validate_train(Mistakes& mistakes, const Config& config) {
   }
 }
 
+// Only what is saved can be kept, and only what is measured can be the best.
+void validate_checkpoint(const Config& config) {
+  const std::string& metric = config.checkpoint.keep_best_metric;
+  if (metric.empty()) return;
+  const std::string start = name_of(config, "checkpoint.keep_best_metric") + ": ";
+  const int64_t saved = config.checkpoint.every, measured = config.eval.every;
+  if (saved == 0) {
+    fail(start,
+         "with checkpoint.every = 0 the last step alone is saved, and nothing can be chosen; set it to 1 or more");
+  }
+  if (!metric.starts_with("eval/")) return;
+  if (config.data.eval.empty() || measured == 0) {
+    fail(start, metric, " is measured on data.eval every eval.every steps; set both");
+  }
+  if (measured % saved != 0) {
+    fail(start, metric, " is measured every ", measured, " steps (eval.every) and every ", saved,
+         " steps are saved (checkpoint.every), so that the best may be lost; make eval.every a multiple of "
+         "checkpoint.every");
+  }
+}
+
 void check_files(const Config& config, const std::string& key, const std::vector<std::string>& files) {
   for (const std::string& file : files) {
     if (row_files(file).empty()) {
@@ -110,6 +131,7 @@ void check_tables(Mistakes& mistakes, const Config& config, const plugin::Regist
 void validate(const Config& config) {
   Mistakes mistakes;
   validate_train(mistakes, config);
+  mistakes.in([&] { validate_checkpoint(config); });
   mistakes.in([&] { check_rates(config, "train", config.train.min_learning_rate, config.train.learning_rate); });
   mistakes.in([&] { check_rates(config, "sft", config.sft.min_learning_rate, config.sft.learning_rate); });
   mistakes.in([&] {

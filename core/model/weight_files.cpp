@@ -16,9 +16,10 @@ namespace {
 namespace fs = std::filesystem;
 namespace json = boost::json;
 
-constexpr char kSingle[] = "model.safetensors";
-constexpr char kIndex[] = "model.safetensors.index.json";
 const std::map<std::string, std::string> kMetadata{{"format", "pt"}};  // without it transformers opens no file
+
+std::string single_name(const std::string& stem) { return stem + ".safetensors"; }
+std::string index_name(const std::string& stem) { return stem + ".safetensors.index.json"; }
 
 // Also a link that leads nowhere, as an interrupted download leaves it: opening it says so.
 bool is_there(const fs::path& path) { return fs::exists(fs::symlink_status(path)); }
@@ -45,11 +46,13 @@ std::map<std::string, std::string> read_index(const fs::path& path) {
   return files;
 }
 
-int64_t bytes_of(const at::Tensor& tensor, at::ScalarType dtype) {
-  return tensor.numel() * static_cast<int64_t>(c10::elementSize(dtype));
+using Dtype = std::optional<at::ScalarType>;  // none: the tensor's own
+
+int64_t bytes_of(const at::Tensor& tensor, Dtype dtype) {
+  return tensor.numel() * static_cast<int64_t>(c10::elementSize(dtype.value_or(tensor.scalar_type())));
 }
 
-std::vector<NamedTensors> split(const NamedTensors& weights, at::ScalarType dtype, int64_t shard_bytes) {
+std::vector<NamedTensors> split(const NamedTensors& weights, Dtype dtype, int64_t shard_bytes) {
   std::vector<NamedTensors> shards(1);
   int64_t bytes = 0;
   for (const auto& [name, tensor] : weights) {
@@ -64,30 +67,31 @@ std::vector<NamedTensors> split(const NamedTensors& weights, at::ScalarType dtyp
   return shards;
 }
 
-std::string shard_name(size_t number, size_t count) {
-  char name[64];
-  std::snprintf(name, sizeof name, "model-%05zu-of-%05zu.safetensors", number, count);
-  return name;
+std::string shard_name(const std::string& stem, size_t number, size_t count) {
+  char numbers[64];
+  std::snprintf(numbers, sizeof numbers, "-%05zu-of-%05zu", number, count);
+  return single_name(stem + numbers);
 }
 
-void write_index(const fs::path& path, const std::vector<NamedTensors>& shards, at::ScalarType dtype) {
+void write_index(const fs::path& folder, const std::string& stem, const std::vector<NamedTensors>& shards,
+                 Dtype dtype) {
   int64_t bytes = 0, parameters = 0;
   json::object map;
   for (size_t i = 0; i < shards.size(); ++i) {
     for (const auto& [name, tensor] : shards[i]) {
       bytes += bytes_of(tensor, dtype);
       parameters += tensor.numel();
-      map[name] = shard_name(i + 1, shards.size());
+      map[name] = shard_name(stem, i + 1, shards.size());
     }
   }
   const json::object index{{"metadata", {{"total_parameters", parameters}, {"total_size", bytes}}},
                            {"weight_map", map}};
-  write_file_atomic(path, json::serialize(index) + "\n");
+  write_file_atomic(folder / index_name(stem), json::serialize(index) + "\n");
 }
 
 // Of an earlier model: beside the new files a reader would take these, or nobody would.
-void remove_others(const fs::path& folder, const std::set<std::string>& written) {
-  static const std::regex weights(R"(model(-\d{5}-of-\d{5})?\.safetensors|model\.safetensors\.index\.json)");
+void remove_others(const fs::path& folder, const std::string& stem, const std::set<std::string>& written) {
+  const std::regex weights(stem + R"((-\d{5}-of-\d{5})?\.safetensors|)" + stem + R"(\.safetensors\.index\.json)");
   std::vector<fs::path> others;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
@@ -102,13 +106,14 @@ void remove_others(const fs::path& folder, const std::set<std::string>& written)
 
 }  // namespace
 
-StoredWeights::StoredWeights(const fs::path& folder) {
-  if (is_there(folder / kSingle)) {
-    add(folder / kSingle);
-  } else if (is_there(folder / kIndex)) {
-    add_shards(folder / kIndex);
+StoredWeights::StoredWeights(const fs::path& folder, const std::string& stem) {
+  const std::string single = single_name(stem), index = index_name(stem);
+  if (is_there(folder / single)) {
+    add(folder / single);
+  } else if (is_there(folder / index)) {
+    add_shards(folder / index);
   } else {
-    fail(folder.string(), ": no ", kSingle, " and no ", kIndex,
+    fail(folder.string(), ": no ", single, " and no ", index,
          "; a Hugging Face folder with its weights in safetensors is expected");
   }
 }
@@ -147,22 +152,23 @@ at::Tensor StoredWeights::copy(const std::string& name, at::ScalarType dtype, at
   return made;
 }
 
-void write_weights(const fs::path& folder, const NamedTensors& weights, at::ScalarType dtype, int64_t shard_bytes) {
+void write_weights(const fs::path& folder, const NamedTensors& weights, Dtype dtype, int64_t shard_bytes,
+                   const std::string& stem) {
   const std::vector<NamedTensors> shards = split(weights, dtype, shard_bytes);
   std::set<std::string> written;
   if (shards.size() == 1) {
-    write_safetensors(folder / kSingle, weights, kMetadata, dtype);
-    written.insert(kSingle);
+    write_safetensors(folder / single_name(stem), weights, kMetadata, dtype);
+    written.insert(single_name(stem));
   } else {
     for (size_t i = 0; i < shards.size(); ++i) {
-      const std::string name = shard_name(i + 1, shards.size());
+      const std::string name = shard_name(stem, i + 1, shards.size());
       write_safetensors(folder / name, shards[i], kMetadata, dtype);
       written.insert(name);
     }
-    write_index(folder / kIndex, shards, dtype);
-    written.insert(kIndex);
+    write_index(folder, stem, shards, dtype);
+    written.insert(index_name(stem));
   }
-  remove_others(folder, written);
+  remove_others(folder, stem, written);
 }
 
 }  // namespace golong

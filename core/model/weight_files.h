@@ -1,10 +1,12 @@
-// The weights of a Hugging Face folder: model.safetensors, or shards and model.safetensors.index.json.
+// The weights of a Hugging Face folder: model.safetensors, or shards and model.safetensors.index.json. Other tensors by
+// name, an optimizer's say, are stored likewise under another stem than "model".
 #pragma once
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,7 +18,7 @@ namespace golong {
 class StoredWeights {
  public:
   // Throws Error that names file and tensor.
-  explicit StoredWeights(const std::filesystem::path& folder);
+  explicit StoredWeights(const std::filesystem::path& folder, const std::string& stem = "model");
 
   // As they are stored: views of the files.
   const std::map<std::string, at::Tensor>& tensors() const { return tensors_; }
@@ -37,10 +39,12 @@ class StoredWeights {
 // The size that Hugging Face gives the files of big models.
 constexpr int64_t shard_bytes_of_hub = 5'000'000'000;
 
-// Writes the weights in `dtype`: as model.safetensors, or, where they are more than `shard_bytes`, as shards of at most
-// that size (a larger tensor stands alone) with their index. Weight files of an earlier model in the folder are removed
-// when the new ones are complete. Memory: one tensor more, where it is to be converted.
-void write_weights(const std::filesystem::path& folder, const NamedTensors& weights, at::ScalarType dtype,
-                   int64_t shard_bytes = shard_bytes_of_hub);
+// Writes the weights in `dtype`, or else each in its own: as STEM.safetensors, or, where they are more than
+// `shard_bytes`, as shards of at most that size (a larger tensor stands alone) with their index. Files of earlier
+// weights of this stem in the folder are removed when the new ones are complete. Memory: one tensor more, where it is
+// to be converted.
+void write_weights(const std::filesystem::path& folder, const NamedTensors& weights,
+                   std::optional<at::ScalarType> dtype, int64_t shard_bytes = shard_bytes_of_hub,
+                   const std::string& stem = "model");
 
 }  // namespace golong

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "core/base/error.h"
+#include "core/base/nearest.h"
 
 namespace golong {
 
@@ -30,6 +31,17 @@ std::string metric_part(std::string_view name) {
   std::replace(part.begin(), part.end(), ' ', '_');
   std::replace(part.begin(), part.end(), '.', '-');
   return part;
+}
+
+std::string similar_names(const Metrics& metrics, std::string_view name) {
+  const std::string_view start = name.substr(0, name.find('/'));
+  std::vector<std::string> all;
+  std::string alike;
+  for (const auto& [known, value] : metrics) {
+    all.push_back(known);
+    if (std::string_view(known).substr(0, known.find('/')) == start) alike += (alike.empty() ? "" : ", ") + known;
+  }
+  return did_you_mean(name, all) + (alike.empty() ? "" : "; those that begin like it are " + alike);
 }
 
 MetricsWriter::MetricsWriter(const std::filesystem::path& path, std::optional<int64_t> resumed_step)

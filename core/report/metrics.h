@@ -18,6 +18,9 @@ using Metrics = std::map<std::string, double>;
 // A task's or key's name as a part of a metric's name: ' ' -> '_', '.' -> '-' (paper E.4).
 std::string metric_part(std::string_view name);
 
+// For a message about a name that is not there: the nearest one, and all that begin like it up to the first '/'.
+std::string similar_names(const Metrics& metrics, std::string_view name);
+
 // Not thread-safe: one writer.
 class MetricsWriter {
  public:

@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "core/report/log.h"
+
 namespace golong {
 
 namespace {
@@ -93,6 +95,7 @@ Progress::~Progress() { console_.status(""); }
 
 void Progress::phase(const std::string& name) {
   const std::lock_guard lock(mutex_);
+  log::debug(title_, " ", done_, "/", total_, ": ", name);
   phase_ = name;
   draw(false);
 }

@@ -30,7 +30,7 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  // What is going on within the step ("generate"); shown in the bar only.
+  // What is going on within the step ("generate"); shown in the bar, and logged for those who debug.
   void phase(const std::string& name);
 
   // `done` steps are finished.

@@ -36,7 +36,7 @@ void export_checkpoint(const Config& config, const std::string& checkpoint, cons
     std::string hint = "expected a folder such as runs/demo/checkpoints/step-00000100";
     for (const char* below : {"checkpoints", "."}) {
       if (!fs::is_directory(fs::path(checkpoint) / below)) continue;
-      const std::vector<fs::path> found = CheckpointStore(fs::path(checkpoint) / below, 1).list();
+      const std::vector<fs::path> found = CheckpointStore(fs::path(checkpoint) / below).list();
       if (!found.empty()) hint = "did you mean " + found.back().lexically_normal().string() + "?";
     }
     fail("--checkpoint ", checkpoint, " is no checkpoint; ", hint);
@@ -64,7 +64,7 @@ std::string evaluate_model(const Config& config, std::shared_ptr<const plugin::R
   std::string measured = config.model.path;
   fs::path checkpoints = fs::path(config.run.directory) / "checkpoints";
   if (model.empty() && fs::is_directory(checkpoints)) {
-    if (std::optional<Snapshot> newest = CheckpointStore(checkpoints, config.checkpoint.keep).load_newest()) {
+    if (std::optional<Snapshot> newest = CheckpointStore(checkpoints).load_newest()) {
       load_weights(*work.model, *newest);
       measured = checkpoints.string() + ", step " + std::to_string(newest->step);
     }

@@ -72,7 +72,7 @@ class Output {
     const std::string named = part_ + ".toml";
     // An empty part is what a command leaves that was refused: nothing of it is lost.
     if (fs::exists(part_) && fs::file_size(part_) > 0 && fs::exists(named)) {
-      const std::vector<std::string> changes = differences(read_file(named), settings, named);
+      const std::vector<Difference> changes = differences(read_file(named), settings, named);
       if (!changes.empty()) fail(part_, " is part of other work; finish that, or remove it:", as_lines(changes));
       cut_to(together);
     } else {

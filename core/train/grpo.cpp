@@ -1,19 +1,14 @@
 #include "core/train/grpo.h"
 
-#include <ATen/Parallel.h>
-#include <ATen/Version.h>
-
 #include <algorithm>
 #include <filesystem>
-#include <sstream>
 #include <utility>
 
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/file_lock.h"
-#include "core/base/version.h"
 #include "core/checkpoint/checkpoint.h"
-#include "core/config/difference.h"
+#include "core/checkpoint/writer.h"
 #include "core/eval/evaluate.h"
 #include "core/plugin/normalizer.h"
 #include "core/report/log.h"
@@ -28,7 +23,7 @@
 #include "core/train/overlong.h"
 #include "core/train/reference.h"
 #include "core/train/run_files.h"
-#include "core/train/surplus.h"
+#include "core/train/run_state.h"
 #include "core/train/timer.h"
 #include "core/train/workspace.h"
 
@@ -46,8 +41,10 @@ class GrpoRun {
   Metrics learn(int64_t step, const std::vector<Group>& groups, const std::vector<std::vector<double>>& advantages);
   Metrics step(int64_t step);
   std::optional<Metrics> whole_step(int64_t step);
+  RunState state() { return {config_, work_, reference_, normalizer_, collector_, learner_}; }
   void save(int64_t step);
   int64_t restore();
+  void expect_best_metric(int64_t step, bool measured);
   std::optional<Evaluation> measure(int64_t step);
   void add(Metrics& metrics, const Metrics& more) { metrics.insert(more.begin(), more.end()); }
   bool stopping() const { return stop_asked(options_.stop) || callback_stopped_; }
@@ -63,11 +60,14 @@ class GrpoRun {
   const Reference reference_;
   Learner learner_;
   CheckpointStore checkpoints_;
+  CheckpointWriter writer_;
   int64_t first_step_ = 0;         // steps that were done before
-  int64_t saved_ = 0;              // the newest checkpoint's step
-  double save_seconds_ = 0;        // of the last checkpoint, reported with the next step
+  int64_t saved_ = 0;              // the newest checkpoint's step, written or being written
+  double save_seconds_ = 0;        // that training stood still for the last checkpoint, reported with the next step
+  Metrics metrics_;                // of the newest step
   double reward_ = 0, speed_ = 0;  // of the newest step that generated something, for the progress line
   bool callback_stopped_ = false;
+  bool missing_metric_said_ = false;
   std::optional<RunFiles> files_;
   std::optional<Progress> progress_;
 };
@@ -115,7 +115,8 @@ GrpoRun::GrpoRun(const Config& config, std::shared_ptr<const plugin::Registry> r
       reference_(open_reference(config, *work_.model)),
       learner_(*work_.model, config.train, config.rollout.max_response_tokens, config.rollout.temperature,
                reference_.model.get()),
-      checkpoints_(checkpoint_folder(config), config.checkpoint.keep) {
+      checkpoints_(checkpoint_folder(config), config.checkpoint),
+      writer_(checkpoints_, config.checkpoint.background) {
   first_step_ = options.resume ? restore() : 0;
   if (const int64_t steps = total_steps(config, rows_->size()); steps < first_step_) {
     fail(config.run.directory, " has done ", first_step_, " steps already, more than ", steps,
@@ -171,84 +172,30 @@ Metrics GrpoRun::step(int64_t step) {
   return metrics;
 }
 
-// What the bits of a run depend on beside its config and data.
-std::string versions(const plugin::Registry& registry) {
-  std::ostringstream text;
-  text << "golong " << version << "\n";
-  for (const plugin::Plugin& plugin : registry.plugins()) {
-    text << plugin::name(plugin.kind) << " " << plugin.id << " " << plugin.descriptor->version << "\n";
-  }
-  text << at::get_num_threads() << " threads, " << at::get_cpu_capability() << "\n";
-  return text.str();
-}
-
+// Metrics and samples reach the disk first: a resumed run cuts off what is newer than its checkpoint, and cannot make
+// up for what is missing.
 void GrpoRun::save(int64_t step) {
   Timer timer;
-  Snapshot snapshot;
-  snapshot.step = step;
-  for (const auto& [name, tensor] : work_.model->parameters()) snapshot.weights.emplace_back(name, tensor.detach());
-  snapshot.optimizer = learner_.optimizer().state();
-  const Collector::State state = collector_.state();
-  snapshot.texts = {{"sampler.json", state.draws},
-                    {"normalizer.state", normalizer_.save()},
-                    {"normalizer.id", config_.train.normalizer},
-                    {"optimizer_steps", std::to_string(learner_.optimizer().steps())},
-                    {"skipped_updates", std::to_string(learner_.skipped_in_a_row())},
-                    {"run.toml", config_.to_toml()},
-                    {"versions.txt", versions(*work_.registry)},
-                    {"config.json", work_.model->shape().json}};
-  if (reference_.model) snapshot.texts["reference.fingerprint"] = reference_.fingerprint;
-  if (config_.train.keep_surplus) snapshot.texts["surplus.groups"] = encode_groups(state.surplus);
-  checkpoints_.save(snapshot);
+  if (progress_) progress_->phase("save");
+  files_->sync_to_disk();
+  writer_.save(state().take(step, metrics_));
   saved_ = step;
   save_seconds_ = timer.lap();
 }
 
 // Puts everything back where the newest checkpoint left it; returns its step.
 int64_t GrpoRun::restore() {
-  std::optional<Snapshot> snapshot = checkpoints_.load_newest();
+  const std::optional<Snapshot> snapshot = checkpoints_.load_newest();
   if (!snapshot) {
     log::warning(config_.run.directory, " has no checkpoint: starting from the beginning");
     return 0;
   }
-  auto text = [&](const char* name) -> const std::string& {
-    auto found = snapshot->texts.find(name);
-    if (found == snapshot->texts.end()) fail("the checkpoint of step ", snapshot->step, " has no file ", name);
-    return found->second;
-  };
-  load_weights(*work_.model, *snapshot);
-  learner_.optimizer().load({snapshot->optimizer.begin(), snapshot->optimizer.end()},
-                            std::stoll(text("optimizer_steps")));
-  if (snapshot->texts.contains("skipped_updates")) learner_.go_on_after_skipped(std::stoll(text("skipped_updates")));
-  if (snapshot->texts.contains("reference.fingerprint")) {
-    check_reference(config_, reference_, text("reference.fingerprint"));
-  }
-  std::vector<Group> surplus;
-  if (config_.train.keep_surplus && snapshot->texts.contains("surplus.groups")) {
-    surplus = decode_groups(text("surplus.groups"));
-  }
-  const std::vector<std::string> changes =
-      differences(text("run.toml"), config_.to_toml(), "the checkpoint's run.toml");
-  try {
-    collector_.restore({text("sampler.json"), std::move(surplus)});
-  } catch (const Error& error) {
-    fail(error.what(), changes.empty() ? "" : "\nWhat is another than in the run's checkpoint:", as_lines(changes));
-  }
-  for (const std::string& change : changes)
-    log::warning("going on with another configuration than the run had: ", change);
-  if (text("normalizer.id") == config_.train.normalizer) {
-    normalizer_.load(text("normalizer.state"));
-  } else {
-    log::warning("the run had normalizer ", text("normalizer.id"), ", whose state ", config_.train.normalizer,
-                 " does not take over");
-  }
-  if (text("versions.txt") != versions(*work_.registry)) {
-    log::warning(
-        "golong, a plugin, the number of threads or the kind of processor is another than when the checkpoint of "
-        "step ",
-        snapshot->step, " was written (its versions.txt); what follows may differ from the run without a break");
-  }
+  state().restore(*snapshot);
   log::info("going on after step ", snapshot->step);
+  const std::optional<CheckpointStore::Best> best = checkpoints_.best();
+  if (best && best->step <= snapshot->step) {
+    log::info("step ", best->step, " is the best so far: ", config_.checkpoint.keep_best_metric, " ", best->value);
+  }
   return snapshot->step;
 }
 
@@ -288,6 +235,7 @@ std::optional<Metrics> GrpoRun::whole_step(int64_t step) {
       try {
         undo();
         save(step - 1);
+        writer_.finish();
         log::warning("step ", step, " failed; the ", step - 1, " steps before it are saved");
       } catch (const std::exception& error) {  // why the step failed says more
         log::error("step ", step, " failed, and so did saving the steps before it: ", error.what());
@@ -295,6 +243,23 @@ std::optional<Metrics> GrpoRun::whole_step(int64_t step) {
     }
     throw;
   }
+}
+
+Metrics metrics_of(const Evaluation& evaluation) {
+  Metrics metrics;
+  for (const auto& [task, score] : evaluation.tasks) metrics["eval/" + task] = score.mean;
+  if (!evaluation.tasks.empty()) metrics["eval/mean"] = mean_over_tasks(evaluation.tasks);
+  return metrics;
+}
+
+// Says once that the step has no such metric as the best checkpoint is chosen by, where it should have it.
+void GrpoRun::expect_best_metric(int64_t step, bool measured) {
+  const std::string& name = config_.checkpoint.keep_best_metric;
+  if (name.empty() || metrics_.contains(name) || missing_metric_said_) return;
+  if (name.starts_with("eval/") && !measured) return;
+  missing_metric_said_ = true;
+  log::warning(name_of(config_, "checkpoint.keep_best_metric"), ": step ", step, " has no metric ", name,
+               similar_names(metrics_, name), ". While steps have none, no checkpoint is kept as the best");
 }
 
 int64_t GrpoRun::run() {
@@ -308,28 +273,32 @@ int64_t GrpoRun::run() {
   }
   progress_.emplace("train", steps, ProgressOptions{.first = first_step_});
   int64_t done = saved_ = first_step_;
+  std::optional<Evaluation> measured;  // after the newest step
   while (done < steps && !stopping()) {
+    writer_.check();
     std::optional<Metrics> metrics = whole_step(done + 1);
     if (!metrics) break;
     ++done;
-    if (eval_rows_ && config_.eval.every > 0 && done % config_.eval.every == 0 && done < steps) {
-      if (std::optional<Evaluation> now = measure(done)) {
-        for (const auto& [task, score] : now->tasks) (*metrics)["eval/" + task] = score.mean;
-      }
-    }
+    metrics_ = *std::move(metrics);
+    measured.reset();
+    if (eval_rows_ && config_.eval.every > 0 && done % config_.eval.every == 0) measured = measure(done);
+    if (measured) add(metrics_, metrics_of(*measured));
     // Metrics first: a resumed run cuts off what is newer than its checkpoint.
-    files_->step(done, *metrics);
+    files_->step(done, metrics_);
+    expect_best_metric(done, measured.has_value());
     if (config_.checkpoint.every > 0 && done % config_.checkpoint.every == 0) save(done);
-    if (metrics->contains("reward/mean")) reward_ = metrics->at("reward/mean");
-    if (metrics->contains("rollout/tokens_per_second")) speed_ = metrics->at("rollout/tokens_per_second");
+    if (metrics_.contains("reward/mean")) reward_ = metrics_.at("reward/mean");
+    if (metrics_.contains("rollout/tokens_per_second")) speed_ = metrics_.at("rollout/tokens_per_second");
     progress_->update(done, reward_, speed_);
-    if (options_.on_step && !options_.on_step({done, *metrics})) callback_stopped_ = true;
+    if (options_.on_step && !options_.on_step({done, metrics_})) callback_stopped_ = true;
   }
   progress_.reset();
   if (done > saved_) save(done);
   if (eval_rows_ && done == steps && !stopping()) {
-    if (std::optional<Evaluation> after = measure(done)) files_->after(*after);
+    if (!measured) measured = measure(done);
+    if (measured) files_->after(*measured);
   }
+  writer_.finish();
   if (done > 0) files_->report();
   return done;
 }

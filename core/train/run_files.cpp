@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "core/base/file.h"
 #include "core/config/toml_text.h"
 #include "core/report/html.h"
 #include "core/report/log.h"
@@ -69,6 +70,11 @@ void RunFiles::samples(int64_t step, const std::vector<Group>& groups,
     if (response.outcome == Outcome::scored) sample.score = response.reward;
     samples_.write(sample);
   }
+}
+
+void RunFiles::sync_to_disk() const {
+  golong::sync_to_disk(directory_ / "metrics.jsonl");
+  golong::sync_to_disk(directory_ / "samples.jsonl");
 }
 
 void RunFiles::before(const Evaluation& evaluation) {

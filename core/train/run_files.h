@@ -25,6 +25,8 @@ class RunFiles {
   // Keeps the first response of some groups, spread over the batch.
   void samples(int64_t step, const std::vector<Group>& groups, const std::vector<std::vector<double>>& advantages,
                const Tokenizer& tokenizer);
+  // Steps and samples that were written survive the machine's end from then on.
+  void sync_to_disk() const;
   // Both write summary.json, so that a resumed run still knows what was before; `after` prints the table.
   void before(const Evaluation& evaluation);
   void after(const Evaluation& evaluation);

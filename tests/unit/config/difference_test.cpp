@@ -18,8 +18,12 @@ TEST(Differences, NamesEachKeyWithBothValues) {
   after.train.seed = before.train.seed + 1;
   after.data.train = {"rows.jsonl"};
   after.data.task_weights["summarization"] = 2;
+  std::vector<std::string> found;
+  for (const Difference& difference : differences(before.to_toml(), after.to_toml(), "run")) {
+    found.push_back(to_string(difference));
+  }
   EXPECT_THAT(
-      differences(before.to_toml(), after.to_toml(), "run"),
+      found,
       ElementsAre("data.task_weights.summarization was not set, is 2.0", "data.train was [], is [ 'rows.jsonl' ]",
                   "train.seed was " + std::to_string(before.train.seed) + ", is " + std::to_string(after.train.seed)));
 }

@@ -175,6 +175,13 @@ TEST_F(Load, KeysThatDoNotGoTogether) {
             "sft.min_learning_rate: expected at most sft.learning_rate (1e-6), found 1e-5");
   EXPECT_THAT(error("[train]\ngeneration_prompts = 1\nprompts_per_step = 33\n"),
               HasSubstr("can never fill a step of 33"));
+  const std::string best = "keep_best_metric = \"eval/mean\"\n";
+  EXPECT_THAT(error("[checkpoint]\nevery = 0\n" + best),
+              HasSubstr("x.toml:3:20: checkpoint.keep_best_metric: with checkpoint.every = 0"));
+  EXPECT_THAT(error("[checkpoint]\n" + best), HasSubstr("eval/mean is measured on data.eval every eval.every steps"));
+  const std::string measured = "[data]\neval = [\"e\"]\n[eval]\nevery = 6\n[checkpoint]\n" + best;
+  EXPECT_THAT(error(measured + "every = 4\n"), HasSubstr("make eval.every a multiple of checkpoint.every"));
+  EXPECT_NO_THROW(Config::parse(measured + "every = 3\n", "x.toml"));
   EXPECT_THAT(error("[data]\ntask_weights = { a = 0 }\n"),
               HasSubstr("x.toml:2:16: data.task_weights: all weights are 0"));
 }

@@ -15,10 +15,11 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class Grpo : public RunTest {
  protected:
-  Snapshot newest() const { return *CheckpointStore(fs::path(config.run.directory) / "checkpoints", 9).load_newest(); }
+  Snapshot newest() const { return *CheckpointStore(fs::path(config.run.directory) / "checkpoints").load_newest(); }
   // Numbers of every step but times.
   std::map<int64_t, Metrics> metrics() const {
     std::map<int64_t, Metrics> steps;
@@ -310,10 +311,66 @@ TEST_F(Grpo, ResumingWithAnotherModelOrOtherDataIsAnError) {
   resume.resume = true;
   config.train.steps = 2;
   config.train.seed = 5;
-  EXPECT_THAT(error_of([&] { run_grpo(config, registry(), resume); }), HasSubstr("train.seed that the run began with"));
+  EXPECT_THAT(error_of([&] { run_grpo(config, registry(), resume); }), HasSubstr("\n  train.seed was 0, is 5"));
   config.train.seed = 0;
   config.model.dtype = "bfloat16";
-  EXPECT_THAT(error_of([&] { run_grpo(config, registry(), resume); }), HasSubstr("is of another model"));
+  EXPECT_THAT(error_of([&] { run_grpo(config, registry(), resume); }),
+              HasSubstr("\n  model.dtype was 'float32', is 'bfloat16'"));
+  config.model.dtype = "float32";
+  write_file_atomic(folder / "rows.jsonl", summary_row(1) + summary_row(2));  // the same name, other rows
+  EXPECT_THAT(error_of([&] { run_grpo(config, registry(), resume); }),
+              AllOf(HasSubstr("other rows or another order"), HasSubstr("None of data.train, ")));
+  config.data.max_prompt_tokens = 400;
+  EXPECT_THAT(error_of([&] { run_grpo(config, registry(), resume); }),
+              HasSubstr("\n  data.max_prompt_tokens was 163840, is 400"));
+}
+
+TEST_F(Grpo, WhatAResumedRunMayChangeIsLogged) {
+  config.train.steps = 1;
+  run_grpo(config, registry(), {});
+  TrainOptions resume;
+  resume.resume = true;
+  config.train.steps = 2;
+  config.train.learning_rate = 1e-3;
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(run_grpo(config, registry(), resume), 2);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              AllOf(HasSubstr("info: going on with another train.steps was 1, is 2"),
+                    HasSubstr("warning: going on with another configuration than the run had: train.learning_rate "
+                              "was 0.003, is 0.001")));
+}
+
+TEST_F(Grpo, TheBestByAMetricIsKeptAndKnownAfterAResume) {
+  config.checkpoint = {.every = 1, .keep = 1, .keep_best_metric = "train/entropy", .best_is_highest = false};
+  config.train.steps = 4;
+  run_grpo(config, registry(), {});
+  TrainOptions resume;
+  resume.resume = true;
+  config.train.steps = 8;
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(run_grpo(config, registry(), resume), 8);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("is the best so far: train/entropy "));
+  int64_t best = 1;
+  const std::map<int64_t, Metrics> all = metrics();
+  for (const auto& [step, values] : all) {
+    if (values.at("train/entropy") < all.at(best).at("train/entropy")) best = step;
+  }
+  const CheckpointStore store(fs::path(config.run.directory) / "checkpoints", config.checkpoint);
+  ASSERT_TRUE(store.best());
+  EXPECT_EQ(store.best()->step, best);
+  EXPECT_EQ(store.list().size(), best == 8 ? 1u : 2u);
+}
+
+TEST_F(Grpo, AMetricThatNoStepHasIsNamedWithThoseLikeIt) {
+  config.checkpoint.every = 1;
+  config.checkpoint.keep_best_metric = "train/entropi";
+  config.train.steps = 2;
+  testing::internal::CaptureStderr();
+  run_grpo(config, registry(), {});
+  const std::string told = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(told, AllOf(HasSubstr("checkpoint.keep_best_metric: step 1 has no metric train/entropi; did you mean "
+                                    "train/entropy?"),
+                          HasSubstr("train/grad_norm"), Not(HasSubstr("step 2 has no metric"))));
 }
 
 }  // namespace

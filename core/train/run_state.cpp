@@ -1,0 +1,107 @@
+#include "core/train/run_state.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+
+#include <sstream>
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/base/version.h"
+#include "core/report/log.h"
+#include "core/train/resume_rules.h"
+#include "core/train/surplus.h"
+
+namespace golong {
+namespace {
+
+// What the bits of a run depend on beside its config and data.
+std::string versions(const plugin::Registry& registry) {
+  std::ostringstream text;
+  text << "golong " << version << "\n";
+  for (const plugin::Plugin& plugin : registry.plugins()) {
+    text << plugin::name(plugin.kind) << " " << plugin.id << " " << plugin.descriptor->version << "\n";
+  }
+  text << at::get_num_threads() << " threads, " << at::get_cpu_capability() << "\n";
+  return text.str();
+}
+
+// Texts of a snapshot by name.
+class Texts {
+ public:
+  explicit Texts(const Snapshot& snapshot) : snapshot_(snapshot) {}
+  bool has(const char* name) const { return snapshot_.texts.contains(name); }
+  const std::string& operator()(const char* name) const {
+    auto found = snapshot_.texts.find(name);
+    if (found == snapshot_.texts.end()) fail("the checkpoint of step ", snapshot_.step, " has no file ", name);
+    return found->second;
+  }
+
+ private:
+  const Snapshot& snapshot_;
+};
+
+// Calls the function; what it fails of may be a change of these keys, and the message says so.
+template <class Function>
+void explained(const std::vector<Difference>& changes, const std::vector<std::string>& keys, const Function& function) {
+  try {
+    function();
+  } catch (const Error& error) {
+    fail(error.what(), possible_causes(changes, keys));
+  }
+}
+
+}  // namespace
+
+Snapshot RunState::take(int64_t step, const Metrics& metrics) const {
+  Snapshot snapshot;
+  snapshot.step = step;
+  snapshot.metrics = metrics;
+  for (const auto& [name, tensor] : work.model->parameters()) snapshot.weights.emplace_back(name, tensor.detach());
+  snapshot.optimizer = learner.optimizer().state();
+  const Collector::State state = collector.state();
+  snapshot.texts = {{"sampler.json", state.draws},
+                    {"normalizer.state", normalizer.save()},
+                    {"normalizer.id", config.train.normalizer},
+                    {"optimizer_steps", std::to_string(learner.optimizer().steps())},
+                    {"skipped_updates", std::to_string(learner.skipped_in_a_row())},
+                    {"run.toml", config.to_toml()},
+                    {"versions.txt", versions(*work.registry)},
+                    {"config.json", work.model->shape().json}};
+  if (reference.model) snapshot.texts["reference.fingerprint"] = reference.fingerprint;
+  if (config.train.keep_surplus) snapshot.texts["surplus.groups"] = encode_groups(state.surplus);
+  return snapshot;
+}
+
+void RunState::restore(const Snapshot& snapshot) const {
+  const Texts text(snapshot);
+  const std::vector<Difference> changes = differences(text("run.toml"), config.to_toml(), "the checkpoint's run.toml");
+  check_fixed_keys(changes);
+  explained(changes, {"model.path"}, [&] { load_weights(*work.model, snapshot); });
+  learner.optimizer().load({snapshot.optimizer.begin(), snapshot.optimizer.end()}, std::stoll(text("optimizer_steps")));
+  if (text.has("skipped_updates")) learner.go_on_after_skipped(std::stoll(text("skipped_updates")));
+  if (text.has("reference.fingerprint")) {
+    explained(changes, {"train.reference_model", "model.path"},
+              [&] { check_reference(config, reference, text("reference.fingerprint")); });
+  }
+  std::vector<Group> surplus;
+  if (config.train.keep_surplus && text.has("surplus.groups")) surplus = decode_groups(text("surplus.groups"));
+  explained(changes, {"data.train", "data.max_prompt_tokens", "model.path"}, [&] {
+    collector.restore({text("sampler.json"), std::move(surplus)});
+  });
+  log_changes(changes);
+  if (text("normalizer.id") == config.train.normalizer) {
+    normalizer.load(text("normalizer.state"));
+  } else {
+    log::warning("the run had normalizer ", text("normalizer.id"), ", whose state ", config.train.normalizer,
+                 " does not take over");
+  }
+  if (text("versions.txt") != versions(*work.registry)) {
+    log::warning(
+        "golong, a plugin, the number of threads or the kind of processor is another than when the checkpoint of "
+        "step ",
+        snapshot.step, " was written (its versions.txt); what follows may differ from the run without a break");
+  }
+}
+
+}  // namespace golong

@@ -1,0 +1,35 @@
+// What a run goes on from: everything that decides about its next step, as a checkpoint keeps it.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/checkpoint/checkpoint.h"
+#include "core/config/config.h"
+#include "core/config/difference.h"
+#include "core/plugin/normalizer.h"
+#include "core/train/collector.h"
+#include "core/train/learner.h"
+#include "core/train/reference.h"
+#include "core/train/workspace.h"
+
+namespace golong {
+
+// The parts of a run, which outlive it.
+struct RunState {
+  const Config& config;
+  const Workspace& work;
+  const Reference& reference;
+  const plugin::Normalizer& normalizer;
+  Collector& collector;
+  Learner& learner;
+
+  // As it is after `step`; its tensors are the run's own.
+  Snapshot take(int64_t step, const Metrics& metrics) const;
+
+  // Puts everything back. Throws Error where the run cannot go on from it, which names the keys of the config that
+  // changed with both values; keys that may change are logged.
+  void restore(const Snapshot& snapshot) const;
+};
+
+}  // namespace golong
