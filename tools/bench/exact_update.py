@@ -50,15 +50,20 @@ def distances(exact, logprobs, found, found_logprobs):
     return {"gradient": each[worst], "parameter": worst, "logprobs": distance(found_logprobs.flatten(), logprobs)}
 
 
-parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("model")
-parser.add_argument("--batch", required=True, help="JSON as of `golong bench train --batch`")
-parser.add_argument("--golong", required=True, help="what `golong bench train --dump-gradients` wrote")
-parser.add_argument("--golong-logprobs", required=True, help="what `golong logprobs` wrote, a row for each response")
-parser.add_argument("--trl", required=True, help="what trl_update.py --dump-gradients wrote")
-options = parser.parse_args()
-exact, logprobs = exact_update(options.model, json.loads(Path(options.batch).read_text()))
-ours = torch.cat([torch.tensor(json.loads(line)["logprobs"]) for line in open(options.golong_logprobs)])
-theirs = load_file(options.trl)
-print(json.dumps({"golong": distances(exact, logprobs, load_file(options.golong), ours),
-                  "trl": distances(exact, logprobs, theirs, theirs.pop("logprobs"))}))
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model")
+    parser.add_argument("--batch", required=True, help="JSON as of `golong bench train --batch`")
+    parser.add_argument("--golong", required=True, help="what `golong bench train --dump-gradients` wrote")
+    parser.add_argument("--golong-logprobs", required=True, help="what `golong logprobs` wrote, a row for each response")
+    parser.add_argument("--trl", required=True, help="what trl_update.py --dump-gradients wrote")
+    options = parser.parse_args()
+    exact, logprobs = exact_update(options.model, json.loads(Path(options.batch).read_text()))
+    ours = torch.cat([torch.tensor(json.loads(line)["logprobs"]) for line in open(options.golong_logprobs)])
+    theirs = load_file(options.trl)
+    print(json.dumps({"golong": distances(exact, logprobs, load_file(options.golong), ours),
+                      "trl": distances(exact, logprobs, theirs, theirs.pop("logprobs"))}))
+
+
+if __name__ == "__main__":
+    main()
