@@ -5,7 +5,7 @@
 #   make test-long  what takes longer: clang-tidy on LibTorch code, the demo's training, wider comparisons
 #   make fuzz       fuzz every parser, FUZZ_SECONDS (300) each
 #   make bench      speed, side by side with what one would use instead (TOPICS=rewards: only that;
-#                   rollout, tokenizing)
+#                   rollout, tokenizing, train)
 #   make lint       formatting, clang-tidy on torch-free code, the floors of the house
 BUILD ?= build
 CMAKE := .venv/bin/cmake
@@ -68,4 +68,4 @@ format:
 	@git ls-files '*.h' '*.hpp' '*.cpp' '*.c' | xargs clang-format-14 -i
 
 clean:
-	@rm -rf $(BUILD) $(BUILD)-sanitize build-lint build-fuzz .venv-bench
+	@rm -rf $(BUILD) $(BUILD)-sanitize build-lint build-fuzz .venv-bench .venv-trl

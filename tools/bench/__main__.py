@@ -7,8 +7,9 @@ import sys
 import rewards
 import rollout
 import tokenizing
+import train
 
-TOPICS = {"tokenizing": tokenizing.run, "rewards": rewards.run, "rollout": rollout.run}
+TOPICS = {"tokenizing": tokenizing.run, "rewards": rewards.run, "rollout": rollout.run, "train": train.run}
 
 golong, *chosen = sys.argv[1:]
 for topic in chosen or TOPICS:
