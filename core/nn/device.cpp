@@ -98,6 +98,7 @@ std::string describe_cuda_devices() {
       text += (text.empty() ? "" : "; ") + devices.name(i) + ", " +
               format_bytes(static_cast<uint64_t>(devices.memory(i)));
     }
+    if (!text.empty() && !cuda_library().kernels) text += " (built without nvcc: no kernels of golong's own)";
   } catch (const std::exception&) {  // no driver, no library: there is nothing to describe
     return "";
   }
