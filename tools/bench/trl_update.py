@@ -99,6 +99,7 @@ class Update:
         """Rows at a time that take the least time a row. Larger ones are not tried once one is a seventh slower than the
         best, or would need more memory than there is: twice the rows, twice the memory."""
         memory, available = Memory(), status("MemAvailable", "/proc/meminfo")
+        self.step(1, 1)  # warms up
         seconds = {}
         for size in SIZES:
             if size > rows or 2 * memory.peak_above() > available:
@@ -140,11 +141,11 @@ def main():
         save_file({"logprobs": update.logprobs()} | {name: p.grad for name, p in model.named_parameters()},
                   options.dump_gradients)
         return
-    memory = Memory()
-    update.step(1, 1)  # warms up
     if options.find_micro_batch:
         print(json.dumps(update.best_micro_batch(rows)))
         return
+    memory = Memory()
+    update.step(options.micro_batch, min(options.micro_batch, rows))  # warms up
     seconds = [update.step(options.micro_batch, rows) for _ in range(options.repetitions)]
     print(json.dumps({"seconds": statistics.median(seconds), "peak_bytes": memory.peak_above(),
                       "micro_batch": options.micro_batch}))
