@@ -23,6 +23,10 @@ const char* dtype_name(at::ScalarType dtype) { return dtype == at::kBFloat16 ? "
 
 }  // namespace
 
+std::shared_ptr<Attention> Attention::again() const {
+  TORCH_CHECK(false, "layers of this attention cannot be recomputed: it is not for training");
+}
+
 at::Tensor GroupAttention::attend(int64_t, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                                   double scale) {
   return nn::group_attention(q, k, v, groups_, scale);
