@@ -8,6 +8,7 @@
 #include "core/model/model.h"
 #include "core/model/parameter_source.h"
 #include "core/model/rope.h"
+#include "core/nn/embedding.h"
 #include "core/nn/experts.h"
 #include "core/nn/layers.h"
 #include "core/nn/recompute.h"
@@ -97,7 +98,7 @@ class Decoder : public Model {
   at::Tensor hidden(const at::Tensor& token_ids, const at::Tensor& positions, Attention& attention,
                     int64_t recomputed) const override {
     const nn::Rotary rotary = nn::rotary(positions, frequencies_, shape_.rope.attention_factor);
-    at::Tensor x = at::embedding(embedding_, token_ids);  // [T, C]
+    at::Tensor x = nn::embedding(embedding_, token_ids);  // [T, C]
     if (!c10::GradMode::is_enabled() || !x.requires_grad()) recomputed = 0;
     const std::shared_ptr<Attention> again = recomputed > 0 ? attention.again() : nullptr;
     for (int64_t i = 0; i < shape_.layers; ++i) {
