@@ -9,7 +9,7 @@
 
 #include "core/base/error.h"
 #include "core/base/file.h"
-#include "core/model/family.h"
+#include "core/model/decoder.h"
 #include "core/model/parameter_source.h"
 #include "core/model/weight_check.h"
 #include "core/model/weight_files.h"
@@ -40,7 +40,7 @@ std::unique_ptr<Model> load_model(const fs::path& folder, at::ScalarType dtype, 
   const auto source = [&](const std::string& name, const std::vector<int64_t>&) {
     return weights.copy(name, dtype, device).requires_grad_(true);
   };
-  return find_family(shape.architecture).make(shape, {source});
+  return make_decoder(shape, {source});
 }
 
 std::unique_ptr<Model> make_model(const ModelShape& shape, at::ScalarType dtype, at::Device device, uint64_t seed) {
@@ -55,7 +55,7 @@ std::unique_ptr<Model> make_model(const ModelShape& shape, at::ScalarType dtype,
                                                                   : at::ones(size);
     return tensor.to(device, dtype).requires_grad_(true);
   };
-  return find_family(shape.architecture).make(shape, {source});
+  return make_decoder(shape, {source});
 }
 
 void save_model(const Model& model, const fs::path& folder, at::ScalarType dtype, const fs::path& source,

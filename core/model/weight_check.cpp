@@ -7,7 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/base/machine.h"
-#include "core/model/family.h"
+#include "core/model/decoder.h"
 #include "core/model/model.h"
 #include "core/model/parameter_source.h"
 
@@ -51,7 +51,7 @@ void check_weights(const ModelShape& shape, const StoredWeights& weights, const 
     if (found != left.end()) left.erase(found);
     return at::empty({0});
   };
-  find_family(shape.architecture).make(shape, {check});
+  make_decoder(shape, {check});
   if (shape.tied) left.erase("lm_head.weight");
   for (const auto& [name, tensor] : left) {
     if (name.ends_with(".rotary_emb.inv_freq")) continue;  // old files keep it; it follows from config.json
@@ -74,7 +74,7 @@ void check_memory(const ModelShape& shape, at::ScalarType dtype) {
     }
     return at::empty({0});
   };
-  find_family(shape.architecture).make(shape, {count});
+  make_decoder(shape, {count});
 }
 
 }  // namespace golong
