@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "core/base/error.h"
 #include "core/cli/bench.h"
 #include "core/cli/engine.h"
 
@@ -18,6 +19,11 @@ void add_bench_train(CLI::App& bench) {
       ->capture_default_str()
       ->check(CLI::Range(1, 1 << 24));
   command->add_option("--share-prefix", options->share_prefix, "As train.share_prefix")->capture_default_str();
+  command->add_option("--recompute", options->recompute, "As train.recompute")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"off", "all", "auto"}));
+  command->add_option("--activation-bytes", options->activation_bytes, "As train.activation_bytes")
+      ->check(CLI::Range(int64_t{1}, INT64_MAX));
   command
       ->add_option("--batch", options->batch,
                    "JSON {prompt_ids: [[...]], response_ids: [[[...]]], advantages: [[...]]} in place of random tokens")
@@ -26,7 +32,12 @@ void add_bench_train(CLI::App& bench) {
   command
       ->add_option("--dump-gradients", options->dump_gradients, "Writes the gradients of the first step (safetensors)")
       ->type_name("FILE");
-  command->callback([options] { std::printf("%s\n", engine().bench_train(*options).c_str()); });
+  command->callback([options] {
+    if ((options->recompute == "auto") != (options->activation_bytes > 0)) {
+      fail("--recompute auto and --activation-bytes belong together");
+    }
+    std::printf("%s\n", engine().bench_train(*options).c_str());
+  });
 }
 
 }  // namespace golong

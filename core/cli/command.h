@@ -54,6 +54,7 @@ void add_generate_command(CLI::App& app);
 void add_chat_command(CLI::App& app);
 void add_logprobs_command(CLI::App& app);
 void add_make_model_command(CLI::App& app);
+void add_plan_command(CLI::App& app);
 void add_plugin_command(CLI::App& app);
 void add_report_command(CLI::App& app);
 void add_score_command(CLI::App& app);

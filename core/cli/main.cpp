@@ -23,10 +23,10 @@ namespace {
 
 // In the order of `golong --help`: what a newcomer needs first.
 constexpr void (*commands[])(CLI::App&) = {
-    add_doctor_command,   add_config_command,   add_plugin_command,     add_train_command,
-    add_eval_command,     add_report_command,   add_sft_command,        add_export_command,
-    add_score_command,    add_data_command,     add_generate_command,   add_chat_command,
-    add_tokenize_command, add_logprobs_command, add_make_model_command, add_bench_command,
+    add_doctor_command,     add_config_command,   add_plugin_command, add_plan_command,     add_train_command,
+    add_eval_command,       add_report_command,   add_sft_command,    add_export_command,   add_score_command,
+    add_data_command,       add_generate_command, add_chat_command,   add_tokenize_command, add_logprobs_command,
+    add_make_model_command, add_bench_command,
 };
 
 std::string demangled(const std::type_info& type) {

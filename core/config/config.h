@@ -102,6 +102,8 @@ struct TrainConfig {
   int64_t updates_per_batch = 1;       // passes over the batch (ppo_epochs)
   int64_t micro_batch_tokens = 16384;  // packed tokens of one forward and backward
   bool share_prefix = true;            // compute each prompt once for its group
+  std::string recompute = "off";       // "off" | "all" | "auto": layers that run again in the backward pass
+  int64_t activation_bytes = 0;        // of "auto": what the layers of a micro-batch may keep
   bool filter_groups = true;           // drop groups whose rewards do not differ, draw more
   bool keep_surplus = false;           // groups beyond a full batch wait for the next step
   int64_t generation_prompts = 0;      // prompts drawn at a time; 0: four times prompts_per_step
@@ -135,6 +137,8 @@ struct SftConfig {
   int64_t steps = 1000;
   int64_t rows_per_step = 32;
   int64_t micro_batch_tokens = 16384;
+  std::string recompute = "off";  // as those of TrainConfig
+  int64_t activation_bytes = 0;
   double learning_rate = 1e-3;
   double min_learning_rate = 1e-5;  // cosine decay to this
   int64_t warmup_steps = 100;

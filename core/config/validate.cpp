@@ -116,6 +116,18 @@ void check_rates(const Config& config, const std::string& table, double lowest, 
        toml_number(highest), "), found ", toml_number(lowest));
 }
 
+// Of the tables [train] and [sft].
+template <class Section>
+void check_recompute(const Config& config, const std::string& table, const Section& section) {
+  const bool bytes = section.activation_bytes > 0, automatic = section.recompute == "auto";
+  if (bytes == automatic) return;
+  const std::string key = table + ".activation_bytes";
+  if (automatic)
+    fail(name_of(config, key), ": ", table, ".recompute = \"auto\" needs to know how many bytes there are");
+  fail(name_of(config, key), ": nothing would use it while ", table, ".recompute is \"", section.recompute, "\"; set ",
+       table, ".recompute = \"auto\" or leave it out");
+}
+
 void check_tables(Mistakes& mistakes, const Config& config, const plugin::Registry& registry, plugin::Kind kind,
                   const PluginSettings& tables) {
   for (const auto& [id, settings] : tables) {
@@ -132,6 +144,8 @@ void validate(const Config& config) {
   Mistakes mistakes;
   validate_train(mistakes, config);
   mistakes.in([&] { validate_checkpoint(config); });
+  mistakes.in([&] { check_recompute(config, "train", config.train); });
+  mistakes.in([&] { check_recompute(config, "sft", config.sft); });
   mistakes.in([&] { check_rates(config, "train", config.train.min_learning_rate, config.train.learning_rate); });
   mistakes.in([&] { check_rates(config, "sft", config.sft.min_learning_rate, config.sft.learning_rate); });
   mistakes.in([&] {

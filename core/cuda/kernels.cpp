@@ -34,8 +34,8 @@ at::Tensor rotate(const at::Tensor& input, const at::Tensor& cos, const at::Tens
   at::Tensor y = at::empty_like(x);
   const OnDeviceOf device(x);
   cuda::rotate(number(x.scalar_type()), x.const_data_ptr(), cos.contiguous().const_data_ptr<float>(),
-               sin.contiguous().const_data_ptr<float>(), x.size(0), x.size(1), x.size(2),
-               static_cast<float>(direction), y.mutable_data_ptr(), device.stream());
+               sin.contiguous().const_data_ptr<float>(), x.size(0), x.size(1), x.size(2), static_cast<float>(direction),
+               y.mutable_data_ptr(), device.stream());
   device.check();
   return y;
 }
@@ -77,7 +77,11 @@ void swiglu_backward(const at::Tensor& grad, const at::Tensor& gate, const at::T
 LogprobTile tile_of(const at::Tensor& logits, const at::Tensor& targets, int64_t start, double temperature) {
   TORCH_CHECK(logits.is_contiguous() && targets.is_contiguous() && logits.scalar_type() == at::kFloat,
               "a tile of logits must be dense float32");
-  return {logits.const_data_ptr<float>(), targets.const_data_ptr<int64_t>(), logits.size(0), logits.size(1), start,
+  return {logits.const_data_ptr<float>(),
+          targets.const_data_ptr<int64_t>(),
+          logits.size(0),
+          logits.size(1),
+          start,
           temperature};
 }
 
@@ -89,9 +93,9 @@ void logprob_tile(const at::Tensor& logits, const at::Tensor& targets, int64_t s
   device.check();
 }
 
-at::Tensor logprob_tile_backward(const at::Tensor& logits, const at::Tensor& targets, int64_t start,
-                                 double temperature, const at::Tensor& normalizer, const at::Tensor& mean,
-                                 const at::Tensor& grad, const at::Tensor& grad_entropy, at::ScalarType type) {
+at::Tensor logprob_tile_backward(const at::Tensor& logits, const at::Tensor& targets, int64_t start, double temperature,
+                                 const at::Tensor& normalizer, const at::Tensor& mean, const at::Tensor& grad,
+                                 const at::Tensor& grad_entropy, at::ScalarType type) {
   at::Tensor result = at::empty(logits.sizes(), logits.options().dtype(type));
   const OnDeviceOf device(logits);
   cuda::logprob_tile_backward(tile_of(logits, targets, start, temperature), normalizer.const_data_ptr<double>(),
@@ -167,8 +171,8 @@ nn::DrawnTokens draw(const at::Tensor& logits, const at::Tensor& rows, const at:
 }
 
 constexpr nn::DeviceKernels kKernels{
-    rotate, rms_norm, norm_rotate,        swiglu,       swiglu_backward, logprob_tile, logprob_tile_backward, kMostQueries, kFewQueries,
-    decode_results, paged_decode, write_pages,     draw};
+    rotate,       rms_norm,    norm_rotate,    swiglu,       swiglu_backward, logprob_tile, logprob_tile_backward,
+    kMostQueries, kFewQueries, decode_results, paged_decode, write_pages,     draw};
 
 }  // namespace
 

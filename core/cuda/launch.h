@@ -13,8 +13,8 @@ enum class Number { float32, bfloat16 };
 void rotate(Number type, const void* x, const float* cos, const float* sin, int64_t tokens, int64_t heads,
             int64_t width, float direction, void* y, cudaStream_t stream);
 
-// y = x / rms(x) * weight by rows of x [rows, width]; with `cos` then turned by the angles of the row's token, which are
-// those of `heads` rows. weight or cos may be null.
+// y = x / rms(x) * weight by rows of x [rows, width]; with `cos` then turned by the angles of the row's token, which
+// are those of `heads` rows. weight or cos may be null.
 void norm_rotate(Number type, const void* x, const void* weight, float epsilon, const float* cos, const float* sin,
                  int64_t rows, int64_t heads, int64_t width, void* y, cudaStream_t stream);
 

@@ -1,14 +1,17 @@
 #include "core/model/decoder.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include <cmath>
 
 #include "core/model/model.h"
 #include "core/model/parameter_source.h"
 #include "core/model/rope.h"
+#include "core/nn/embedding.h"
 #include "core/nn/experts.h"
 #include "core/nn/layers.h"
+#include "core/nn/recompute.h"
 
 namespace golong {
 namespace {
@@ -93,33 +96,41 @@ class Decoder : public Model {
   const std::vector<std::pair<std::string, at::Tensor>>& parameters() const override { return parameters_; }
   const at::Tensor& head() const override { return head_; }
 
-  at::Tensor hidden(const at::Tensor& token_ids, const at::Tensor& positions, Attention& attention) const override {
+  at::Tensor hidden(const at::Tensor& token_ids, const at::Tensor& positions, Attention& attention,
+                    int64_t recomputed) const override {
     const nn::Rotary rotary = nn::rotary(positions, frequencies_, shape_.rope.attention_factor);
-    at::Tensor x = at::embedding(embedding_, token_ids);  // [T, C]
+    at::Tensor x = nn::embedding(embedding_, token_ids);  // [T, C]
+    if (!c10::GradMode::is_enabled() || !x.requires_grad()) recomputed = 0;
+    const std::shared_ptr<Attention> again = recomputed > 0 ? attention.again() : nullptr;
     for (int64_t i = 0; i < shape_.layers; ++i) {
-      const Layer& layer = layers_[static_cast<size_t>(i)];
-      x = x + attend(layer, i, nn::rms_norm(x, layer.input_norm, shape_.rms_norm_eps), rotary, attention);
-      const at::Tensor h = nn::rms_norm(x, layer.post_norm, shape_.rms_norm_eps);
-      x = x + (layer.router.weight.defined()
-                   ? nn::mix_experts(h, layer.router, layer.experts, shape_.experts.per_token, shape_.experts.normalize)
-                   : layer.mlp(h));
+      const std::vector<at::Tensor> done =
+          i < recomputed ? nn::recomputed([=, this](const at::Tensor& in) { return run(i, in, rotary, *again); }, x)
+                         : run(i, x, rotary, attention);
+      x = done[0];
+      attention.keep(i, done[1], done[2]);
     }
     return nn::rms_norm(x, norm_, shape_.rms_norm_eps);
   }
 
  private:
-  // h [T, C] -> [T, C]
-  at::Tensor attend(const Layer& layer, int64_t index, const at::Tensor& h, const nn::Rotary& rotary,
-                    Attention& attention) const {
-    const double scale = 1.0 / std::sqrt(static_cast<double>(shape_.head_dim));
-    const int64_t tokens = h.size(0), d = shape_.head_dim;
+  // One layer: x [T, C] -> the next layer's x, and the keys and values [T, Hkv, D] that it attended to.
+  std::vector<at::Tensor> run(int64_t index, at::Tensor x, const nn::Rotary& rotary, Attention& attention) const {
+    const Layer& layer = layers_[static_cast<size_t>(index)];
+    const int64_t tokens = x.size(0), d = shape_.head_dim;
+    const double scale = 1.0 / std::sqrt(static_cast<double>(d));
+    at::Tensor h = nn::rms_norm(x, layer.input_norm, shape_.rms_norm_eps);
     const auto turned = [&](const nn::Linear& project, int64_t heads, const at::Tensor& norm) {
       return nn::norm_rotate(project(h).view({tokens, heads, d}), norm, shape_.rms_norm_eps, rotary);
     };
     const at::Tensor q = turned(layer.q, shape_.heads, layer.q_norm),
                      k = turned(layer.k, shape_.kv_heads, layer.k_norm);
     const at::Tensor v = layer.v(h).view({tokens, shape_.kv_heads, d});
-    return layer.o(attention.attend(index, q, k, v, scale).reshape({tokens, shape_.heads * d}));
+    x = x + layer.o(attention.attend(index, q, k, v, scale).reshape({tokens, shape_.heads * d}));
+    h = nn::rms_norm(x, layer.post_norm, shape_.rms_norm_eps);
+    x = x + (layer.router.weight.defined()
+                 ? nn::mix_experts(h, layer.router, layer.experts, shape_.experts.per_token, shape_.experts.normalize)
+                 : layer.mlp(h));
+    return {x, k, v};
   }
 
   std::vector<std::pair<std::string, at::Tensor>> parameters_;

@@ -3,9 +3,12 @@
 #pragma once
 #include <memory>
 
-#include "core/model/family.h"
+#include "core/model/shape.h"
 
 namespace golong {
+
+class Model;
+struct ParameterSource;
 
 std::unique_ptr<Model> make_decoder(const ModelShape& shape, const ParameterSource& source);
 

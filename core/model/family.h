@@ -1,7 +1,7 @@
 // Model families by the name in config.json. Adding one is one file that defines a Family (llama.cpp), its line here
-// and its name in family.cpp. Reading a config needs no LibTorch, making a model does.
+// and its name in family.cpp. What they make of their config is a ModelShape, which says all that make_decoder
+// (decoder.h) has to know. Needs no LibTorch.
 #pragma once
-#include <memory>
 #include <string>
 
 #include "core/model/shape.h"
@@ -9,14 +9,11 @@
 namespace golong {
 
 class ConfigJson;
-class Model;
-struct ParameterSource;
 
 struct Family {
   const char* architecture;  // "Qwen3ForCausalLM"
   // Fills what the family has of its own: head_dim and its default, at least. Throws Error.
   void (*read)(const ConfigJson& config, ModelShape& shape);
-  std::unique_ptr<Model> (*make)(const ModelShape& shape, const ParameterSource& source);
 };
 
 // Throws Error with the known architectures; `file` is the config.json that names the one that is looked for.

@@ -1,6 +1,6 @@
 // Llama 2 and 3, dense.
 #include "core/model/config_json.h"
-#include "core/model/decoder.h"
+#include "core/model/family.h"
 
 namespace golong {
 namespace {
@@ -12,6 +12,6 @@ void read_llama(const ConfigJson& config, ModelShape& shape) {
 
 }  // namespace
 
-const Family llama_family{"LlamaForCausalLM", read_llama, make_decoder};
+const Family llama_family{"LlamaForCausalLM", read_llama};
 
 }  // namespace golong

@@ -9,7 +9,7 @@
 
 #include "core/base/error.h"
 #include "core/base/file.h"
-#include "core/model/family.h"
+#include "core/model/decoder.h"
 #include "core/model/parameter_source.h"
 #include "core/model/weight_check.h"
 #include "core/model/weight_files.h"
@@ -22,6 +22,10 @@ namespace fs = std::filesystem;
 const char* dtype_name(at::ScalarType dtype) { return dtype == at::kBFloat16 ? "bfloat16" : "float32"; }
 
 }  // namespace
+
+std::shared_ptr<Attention> Attention::again() const {
+  TORCH_CHECK(false, "layers of this attention cannot be recomputed: it is not for training");
+}
 
 at::Tensor GroupAttention::attend(int64_t, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                                   double scale) {
@@ -36,7 +40,7 @@ std::unique_ptr<Model> load_model(const fs::path& folder, at::ScalarType dtype, 
   const auto source = [&](const std::string& name, const std::vector<int64_t>&) {
     return weights.copy(name, dtype, device).requires_grad_(true);
   };
-  return find_family(shape.architecture).make(shape, {source});
+  return make_decoder(shape, {source});
 }
 
 bool has_weights(const fs::path& folder) {
@@ -59,7 +63,7 @@ std::unique_ptr<Model> make_model(const ModelShape& shape, at::ScalarType dtype,
     }
     return tensor.to(dtype).requires_grad_(true);
   };
-  return find_family(shape.architecture).make(shape, {source});
+  return make_decoder(shape, {source});
 }
 
 void save_model(const Model& model, const fs::path& folder, at::ScalarType dtype, const fs::path& source,

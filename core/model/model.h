@@ -16,13 +16,21 @@
 
 namespace golong {
 
-// How one layer attends; chosen by the caller of forward. Called once a layer, in order.
-// q [T, H, D], k and v [T, Hkv, D] after norm and RoPE -> [T, H, D].
+// How the layers attend; chosen by the caller of forward.
 class Attention {
  public:
   virtual ~Attention() = default;
+
+  // q [T, H, D], k and v [T, Hkv, D] after norm and RoPE -> [T, H, D]. Called once a layer, in order; of a layer that
+  // is recomputed a second time in the backward pass.
   virtual at::Tensor attend(int64_t layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                             double scale) = 0;
+
+  // The keys and values of a layer that is done, with their gradients. Once a layer, in order, recomputed or not.
+  virtual void keep(int64_t /*layer*/, const at::Tensor& /*k*/, const at::Tensor& /*v*/) {}
+
+  // One that attends the same way in the backward pass, when this one may be gone. Only those that train have it.
+  virtual std::shared_ptr<Attention> again() const;
 };
 
 // Training: packed groups, with gradients.
@@ -31,6 +39,7 @@ class GroupAttention : public Attention {
   explicit GroupAttention(std::vector<nn::GroupLayout> groups) : groups_(std::move(groups)) {}
   at::Tensor attend(int64_t layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                     double scale) override;
+  std::shared_ptr<Attention> again() const override { return std::make_shared<GroupAttention>(*this); }
 
  private:
   std::vector<nn::GroupLayout> groups_;
@@ -48,8 +57,11 @@ class Model {
   // forward uses: an optimizer that updates them in place changes what the next rollout generates.
   virtual const std::vector<std::pair<std::string, at::Tensor>>& parameters() const = 0;
 
-  // token_ids [T] int64, positions [T] int64 -> last hidden states [T, hidden], after the final norm.
-  virtual at::Tensor hidden(const at::Tensor& token_ids, const at::Tensor& positions, Attention& attention) const = 0;
+  // token_ids [T] int64, positions [T] int64 -> last hidden states [T, hidden], after the final norm. Where gradients
+  // are on the first `recomputed` layers keep nothing but their input [T, hidden], and run again in the backward pass:
+  // the model lives until then. The gradients are the same, bit for bit; those of parameters are added to their .grad.
+  virtual at::Tensor hidden(const at::Tensor& token_ids, const at::Tensor& positions, Attention& attention,
+                            int64_t recomputed = 0) const = 0;
 
   // [vocabulary, hidden]
   virtual const at::Tensor& head() const = 0;

@@ -1,6 +1,6 @@
 // Qwen3, dense: queries and keys are normalised before they are turned.
 #include "core/model/config_json.h"
-#include "core/model/decoder.h"
+#include "core/model/family.h"
 
 namespace golong {
 namespace {
@@ -13,6 +13,6 @@ void read_qwen3(const ConfigJson& config, ModelShape& shape) {
 
 }  // namespace
 
-const Family qwen3_family{"Qwen3ForCausalLM", read_qwen3, make_decoder};
+const Family qwen3_family{"Qwen3ForCausalLM", read_qwen3};
 
 }  // namespace golong

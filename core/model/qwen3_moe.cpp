@@ -1,7 +1,7 @@
 // Qwen3 with experts (30B-A3B): as the dense one, but that most layers choose a few of many MLPs for each token.
 #include "core/base/error.h"
 #include "core/model/config_json.h"
-#include "core/model/decoder.h"
+#include "core/model/family.h"
 
 namespace golong {
 namespace {
@@ -24,6 +24,6 @@ void read_qwen3_moe(const ConfigJson& config, ModelShape& shape) {
 
 }  // namespace
 
-const Family qwen3_moe_family{"Qwen3MoeForCausalLM", read_qwen3_moe, make_decoder};
+const Family qwen3_moe_family{"Qwen3MoeForCausalLM", read_qwen3_moe};
 
 }  // namespace golong

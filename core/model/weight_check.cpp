@@ -7,10 +7,10 @@
 
 #include "core/base/error.h"
 #include "core/base/machine.h"
-#include "core/nn/device.h"
-#include "core/model/family.h"
+#include "core/model/decoder.h"
 #include "core/model/model.h"
 #include "core/model/parameter_source.h"
+#include "core/nn/device.h"
 
 namespace golong {
 
@@ -52,7 +52,7 @@ void check_weights(const ModelShape& shape, const StoredWeights& weights, const 
     if (found != left.end()) left.erase(found);
     return at::empty({0});
   };
-  find_family(shape.architecture).make(shape, {check});
+  make_decoder(shape, {check});
   if (shape.tied) left.erase("lm_head.weight");
   for (const auto& [name, tensor] : left) {
     if (name.ends_with(".rotary_emb.inv_freq")) continue;  // old files keep it; it follows from config.json
@@ -70,11 +70,12 @@ void check_memory(const ModelShape& shape, at::ScalarType dtype, at::Device devi
     bytes += more;
     if (bytes > static_cast<double>(memory)) {
       fail("a model of ", shape.layers, " layers, hidden_size ", shape.hidden, " and vocab_size ", shape.vocabulary,
-           " does not fit the memory of ", device.is_cuda() ? device.str() : "this machine", ", ", format_bytes(memory), ": its weights alone are more");
+           " does not fit the memory of ", device.is_cuda() ? device.str() : "this machine", ", ", format_bytes(memory),
+           ": its weights alone are more");
     }
     return at::empty({0});
   };
-  find_family(shape.architecture).make(shape, {count});
+  make_decoder(shape, {count});
 }
 
 }  // namespace golong

@@ -61,7 +61,7 @@ std::vector<Bucket> make_buckets(std::vector<Piece> pieces) {
 }
 
 void buckets_forward(const std::vector<Bucket>& buckets, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                 double scale, at::Tensor& out, at::Tensor& lse) {
+                     double scale, at::Tensor& out, at::Tensor& lse) {
   for (const Bucket& bucket : buckets) {
     const at::Tensor all = index(bucket.gather, q), places = index(bucket.places, q), tokens = index(bucket.tokens, q);
     const Partial own =
@@ -73,9 +73,9 @@ void buckets_forward(const std::vector<Bucket>& buckets, const at::Tensor& q, co
   }
 }
 
-void buckets_backward(const std::vector<Bucket>& buckets, const at::Tensor& grad, const at::Tensor& q, const at::Tensor& k,
-                  const at::Tensor& v, const at::Tensor& out, const at::Tensor& lse, double scale,
-                  SegmentGradients to) {
+void buckets_backward(const std::vector<Bucket>& buckets, const at::Tensor& grad, const at::Tensor& q,
+                      const at::Tensor& k, const at::Tensor& v, const at::Tensor& out, const at::Tensor& lse,
+                      double scale, SegmentGradients to) {
   for (const Bucket& bucket : buckets) {
     const at::Tensor all = index(bucket.gather, q), places = index(bucket.places, q), tokens = index(bucket.tokens, q);
     // Padding has gradient 0, so it adds nothing to what it repeats.

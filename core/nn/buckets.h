@@ -24,9 +24,10 @@ std::vector<Bucket> make_buckets(std::vector<Piece> pieces);
 
 // What own_attention.h says, of the pieces in the buckets.
 void buckets_forward(const std::vector<Bucket>& buckets, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                 double scale, at::Tensor& out, at::Tensor& lse);
+                     double scale, at::Tensor& out, at::Tensor& lse);
 
-void buckets_backward(const std::vector<Bucket>& buckets, const at::Tensor& grad, const at::Tensor& q, const at::Tensor& k,
-                  const at::Tensor& v, const at::Tensor& out, const at::Tensor& lse, double scale, SegmentGradients to);
+void buckets_backward(const std::vector<Bucket>& buckets, const at::Tensor& grad, const at::Tensor& q,
+                      const at::Tensor& k, const at::Tensor& v, const at::Tensor& out, const at::Tensor& lse,
+                      double scale, SegmentGradients to);
 
 }  // namespace golong::nn

@@ -58,22 +58,22 @@ at::Tensor no_offset(const at::Tensor& like) { return at::zeros({}, like.options
 constexpr int64_t kCausal = 1, kAll = 0;  // masks of the memory-efficient kernel, aligned top-left
 
 Partial efficient_forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, bool causal, double scale) {
-  auto [out, lse, seed, offset, longest_q, longest_k] = at::_efficient_attention_forward(
-      turned(q), turned(spread(k, q.size(1))), turned(spread(v, q.size(1))), {}, {}, {}, {}, {}, 0.0,
-      causal ? kCausal : kAll, /*compute_log_sumexp=*/true, scale);
+  auto [out, lse, seed, offset, longest_q, longest_k] =
+      at::_efficient_attention_forward(turned(q), turned(spread(k, q.size(1))), turned(spread(v, q.size(1))), {}, {},
+                                       {}, {}, {}, 0.0, causal ? kCausal : kAll, /*compute_log_sumexp=*/true, scale);
   return {turned(out), lse.narrow(2, 0, q.size(2))};  // it has rows up to a multiple of 32
 }
 
 SegmentGradients efficient_backward(const at::Tensor& grad_out, const at::Tensor& q, const at::Tensor& k,
                                     const at::Tensor& v, const Partial& merged, bool causal, double scale) {
   const int64_t padded = (q.size(2) + 31) / 32 * 32;
-  at::Tensor lse = at::full({q.size(0), q.size(1), padded}, std::numeric_limits<float>::infinity(),
-                            merged.lse.options());
+  at::Tensor lse =
+      at::full({q.size(0), q.size(1), padded}, std::numeric_limits<float>::infinity(), merged.lse.options());
   lse.narrow(2, 0, q.size(2)).copy_(merged.lse);
   auto [gq, gk, gv, gbias] = at::_efficient_attention_backward(
       turned(grad_out), turned(q), turned(spread(k, q.size(1))), turned(spread(v, q.size(1))), {}, turned(merged.out),
-      {}, {}, q.size(2), k.size(2), lse, 0.0, no_offset(q), no_offset(q), causal ? kCausal : kAll, /*bias_requires_grad=*/false,
-      scale);
+      {}, {}, q.size(2), k.size(2), lse, 0.0, no_offset(q), no_offset(q), causal ? kCausal : kAll,
+      /*bias_requires_grad=*/false, scale);
   return {turned(gq), gathered(turned(gk), k.size(1)), gathered(turned(gv), v.size(1))};
 }
 
@@ -109,13 +109,13 @@ SegmentGradients cuda_segment_backward(const at::Tensor& grad_out, const at::Ten
   const at::Tensor lse = merged.lse.contiguous();
   if (kernel == Kernel::cudnn) {
     auto [gq, gk, gv] = at::_scaled_dot_product_cudnn_attention_backward(
-        grad_out, q, k, v, merged.out, lse.unsqueeze(-1), no_offset(q), no_offset(q), {}, {}, {}, q.size(2), k.size(2), 0.0,
-        causal, scale);
+        grad_out, q, k, v, merged.out, lse.unsqueeze(-1), no_offset(q), no_offset(q), {}, {}, {}, q.size(2), k.size(2),
+        0.0, causal, scale);
     return {gq, gk, gv};
   }
-  auto [gq, gk, gv] = at::_flash_attention_backward(turned(grad_out), turned(q), turned(k), turned(v),
-                                                    turned(merged.out), lse, {}, {}, q.size(2), k.size(2), 0.0, causal,
-                                                    no_seed(q), nothing(q), scale);
+  auto [gq, gk, gv] =
+      at::_flash_attention_backward(turned(grad_out), turned(q), turned(k), turned(v), turned(merged.out), lse, {}, {},
+                                    q.size(2), k.size(2), 0.0, causal, no_seed(q), nothing(q), scale);
   return {turned(gq), turned(gk), turned(gv)};
 }
 
@@ -135,9 +135,9 @@ SegmentGradients chain_backward(const at::Tensor& grad_out, const at::Tensor& q,
                                 double scale) {
   const at::Tensor starts = starts_of(lengths, q);
   const int64_t longest = *std::max_element(lengths.begin(), lengths.end());
-  auto [gq, gk, gv] = at::_flash_attention_backward(grad_out, q, k, v, merged.out, merged.lse.t().contiguous(), starts,
-                                                    starts, longest, longest, 0.0, /*is_causal=*/true, no_seed(q),
-                                                    nothing(q), scale);
+  auto [gq, gk, gv] =
+      at::_flash_attention_backward(grad_out, q, k, v, merged.out, merged.lse.t().contiguous(), starts, starts, longest,
+                                    longest, 0.0, /*is_causal=*/true, no_seed(q), nothing(q), scale);
   return {gq, gk, gv};
 }
 

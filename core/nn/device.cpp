@@ -95,8 +95,8 @@ std::string describe_cuda_devices() {
   try {
     const CudaDevices& devices = cuda_library().devices;
     for (int i = 0; i < devices.count(); ++i) {
-      text += (text.empty() ? "" : "; ") + devices.name(i) + ", " +
-              format_bytes(static_cast<uint64_t>(devices.memory(i)));
+      text +=
+          (text.empty() ? "" : "; ") + devices.name(i) + ", " + format_bytes(static_cast<uint64_t>(devices.memory(i)));
     }
     if (!text.empty() && !cuda_library().kernels) text += " (built without nvcc: no kernels of golong's own)";
   } catch (const std::exception&) {  // no driver, no library: there is nothing to describe
@@ -105,8 +105,6 @@ std::string describe_cuda_devices() {
   return text;
 }
 
-const DeviceKernels* device_kernels(const at::Tensor& x) {
-  return x.is_cuda() && loaded ? loaded->kernels : nullptr;
-}
+const DeviceKernels* device_kernels(const at::Tensor& x) { return x.is_cuda() && loaded ? loaded->kernels : nullptr; }
 
 }  // namespace golong::nn

@@ -14,8 +14,8 @@ namespace golong::nn {
 // "cpu", "cuda" or "cuda:1". Throws Error that says what is missing: a driver, a device of that number, a library.
 c10::Device open_device(const std::string& name);
 
-// From now on the same work gives the same bits on CUDA, too; some kernels are slower (docs/guide/gpu.md). Called before
-// anything is computed there. The CPU always does.
+// From now on the same work gives the same bits on CUDA, too; some kernels are slower (docs/guide/gpu.md). Called
+// before anything is computed there. The CPU always does.
 void be_deterministic();
 
 // Bytes of all of the device's memory; of the CPU's machine, within the limits of this process.
@@ -32,7 +32,7 @@ class PeakMemory {
 
  private:
   c10::Device device_;
-  int64_t start_ = 0;                   // of a CUDA device
+  int64_t start_ = 0;                     // of a CUDA device
   std::optional<ProcessMemory> process_;  // of the CPU
 };
 

@@ -86,8 +86,9 @@ at::Tensor mix_experts(const at::Tensor& x, const Linear& router, const Experts&
   if (normalize) weights = weights / weights.sum(-1, true);
   // Calls of a token with an expert, those of one expert together, in the order of the tokens.
   const at::Tensor calls = chosen.flatten(), order = at::argsort(calls, /*stable=*/true, /*dim=*/0);
-  const at::Tensor ends = at::searchsorted(calls.index_select(0, order), at::arange(1, experts.count() + 1, calls.options()),
-                                           /*out_int32=*/true);
+  const at::Tensor ends =
+      at::searchsorted(calls.index_select(0, order), at::arange(1, experts.count() + 1, calls.options()),
+                       /*out_int32=*/true);
   const at::Tensor outputs = experts(x.index_select(0, at::div(order, per_token, "floor")), ends);
   const at::Tensor places = at::empty_like(order).scatter_(0, order, at::arange(order.size(0), order.options()));
   const at::Tensor by_token = outputs.index_select(0, places).view({x.size(0), per_token, x.size(1)});

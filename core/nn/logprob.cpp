@@ -9,6 +9,7 @@
 
 #include "core/nn/device_kernels.h"
 #include "core/nn/layers.h"
+#include "core/nn/leaf_gradient.h"
 #include "core/nn/row_kernels.h"
 
 namespace golong::nn {
@@ -157,27 +158,26 @@ struct LogprobFunction : torch::autograd::Function<LogprobFunction> {
     const bool to_hidden = ctx->needs_input_grad(0), to_head = ctx->needs_input_grad(1);
     const at::Tensor to_logprobs = gradients[0].to(at::kFloat).contiguous(),
                      to_entropy = gradients[1].to(at::kFloat).contiguous();
-    at::Tensor grad_hidden, grad_head;
-    if (hidden.size(0) == 0) return {at::zeros_like(hidden), at::zeros_like(head), {}, {}, {}, {}};
+    const GradientSum grad_head = to_head ? GradientSum::of(head) : GradientSum();
+    if (hidden.size(0) == 0) return {at::zeros_like(hidden), grad_head.returned, {}, {}, {}, {}};
+    at::Tensor grad_hidden;
     if (to_hidden) grad_hidden = at::empty(hidden.sizes(), hidden.options().dtype(at::kFloat));
-    if (to_head) grad_head = at::empty_like(head);
     in_parts(head.size(0), ctx->saved_data["tile_vocabulary"].toInt(), [&](int64_t first, int64_t width) {
       const at::Tensor part = head.narrow(0, first, width);
       const at::Tensor grad_part = at::empty(part.sizes(), part.options().dtype(at::kFloat));
       in_parts(hidden.size(0), ctx->saved_data["tile_tokens"].toInt(), [&](int64_t start, int64_t count) {
         const at::Tensor some = hidden.narrow(0, start, count);
-        const at::Tensor d =
-            tile_backward(logits(some, part), targets.narrow(0, start, count), first, temperature,
-                          {rows.normalizer.narrow(0, start, count), rows.mean.narrow(0, start, count), {}},
-                          {to_logprobs.narrow(0, start, count), to_entropy.narrow(0, start, count)},
-                          head.scalar_type());
+        const at::Tensor d = tile_backward(
+            logits(some, part), targets.narrow(0, start, count), first, temperature,
+            {rows.normalizer.narrow(0, start, count), rows.mean.narrow(0, start, count), {}},
+            {to_logprobs.narrow(0, start, count), to_entropy.narrow(0, start, count)}, head.scalar_type());
         if (to_hidden) add_product(grad_hidden.narrow(0, start, count), d, part, first == 0);
         if (to_head) add_product(grad_part, d.t(), some, start == 0);
       });
-      if (to_head) grad_head.narrow(0, first, width).copy_(grad_part);
+      if (to_head) grad_head.sum.narrow(0, first, width).add_(grad_part);
     });
     if (to_hidden) grad_hidden = grad_hidden.to(hidden.scalar_type());
-    return {grad_hidden, grad_head, {}, {}, {}, {}};
+    return {grad_hidden, grad_head.returned, {}, {}, {}, {}};
   }
 };
 

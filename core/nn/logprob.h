@@ -7,8 +7,8 @@
 
 namespace golong::nn {
 
-// A part of the [tokens, vocabulary] matrix, in float32: so much of it is there at a time. 0: what fits the device, 32 MB
-// on the CPU, 256 MB on CUDA.
+// A part of the [tokens, vocabulary] matrix, in float32: so much of it is there at a time. 0: what fits the device, 32
+// MB on the CPU, 256 MB on CUDA.
 struct LogprobTile {
   int64_t tokens = 0;
   int64_t vocabulary = 0;
@@ -20,8 +20,8 @@ struct TokenLogprobs {
 };
 
 // hidden [T, C], head [V, C], targets [T] int64, each in [0, V). The logits are hidden head^T / temperature, natural
-// logarithm. Peak memory depends neither on T nor on V, but for a copy of hidden and head's gradients. Gradients are
-// exact.
+// logarithm. Peak memory depends neither on T nor on V, but for a copy of hidden's gradient: that of head is added to
+// its .grad where it is a leaf (nn/leaf_gradient.h). Gradients are exact.
 TokenLogprobs token_logprobs(const at::Tensor& hidden, const at::Tensor& head, const at::Tensor& targets,
                              double temperature = 1.0, LogprobTile tile = {});
 

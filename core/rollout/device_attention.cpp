@@ -9,8 +9,8 @@
 namespace golong {
 namespace {
 
-// Tokens of a list that one block of the decoding kernel sees: so many that all lists together make some blocks for each
-// multiprocessor, and the results of the parts are small beside their keys.
+// Tokens of a list that one block of the decoding kernel sees: so many that all lists together make some blocks for
+// each multiprocessor, and the results of the parts are small beside their keys.
 int64_t part_tokens(const std::vector<const PagedGroup*>& groups, int64_t kv_heads) {
   constexpr int64_t kBlocks = 1024, kLeast = 256;
   int64_t tokens = 0;
@@ -35,7 +35,7 @@ int32_t small(int64_t number) { return static_cast<int32_t>(number); }
 
 // The decoding of a forward, as lists.
 struct DecodeLists {
-  int64_t part;  // tokens
+  int64_t part;                                    // tokens
   std::vector<int32_t> pages, few, many, results;  // results: of each row
 
   // Rows that see the first `tokens` tokens of a list.
@@ -50,8 +50,8 @@ struct DecodeLists {
       const int64_t results_each = kernels.decode_results(type, head_dim, is_few);
       int32_t place = results[static_cast<size_t>(row)];
       for (int64_t begin = 0; begin < tokens; begin += part, place += small(results_each)) {
-        append(is_few ? few : many, {small(row), small(count), small(start), small(begin),
-                                     small(std::min(begin + part, tokens)), place});
+        append(is_few ? few : many,
+               {small(row), small(count), small(start), small(begin), small(std::min(begin + part, tokens)), place});
       }
       for (int64_t r = row; r < row + count; ++r) results[static_cast<size_t>(r)] = place;
     }
@@ -91,7 +91,8 @@ void DeviceAttention::plan_segments(const PagedGroup& group) {
   if (group.prompt) work.prompt = pages_tensor(*group.prompt, work.prompt_tokens);
   int64_t row = group.first_row;
   for (const PagedSpan& span : group.spans) {
-    work.spans.push_back({row, span.count, span.start, span.start > 0 ? pages_tensor(*span.own, span.start) : at::Tensor()});
+    work.spans.push_back(
+        {row, span.count, span.start, span.start > 0 ? pages_tensor(*span.own, span.start) : at::Tensor()});
     row += span.count;
   }
   segments_.push_back(std::move(work));
@@ -170,9 +171,9 @@ void DeviceAttention::attend_segments(const Segments& work, const at::Tensor& q,
   nn::Partial prompt;
   if (work.prompt_tokens > 0) prompt = see(work.first_row, work.rows, work.prompt, work.prompt_tokens);
   for (const Segments::Span& span : work.spans) {
-    const nn::Partial own = nn::segment_forward(nn::span(q, span.first_row, span.count),
-                                                nn::span(k, span.first_row, span.count),
-                                                nn::span(v, span.first_row, span.count), true, scale);
+    const nn::Partial own =
+        nn::segment_forward(nn::span(q, span.first_row, span.count), nn::span(k, span.first_row, span.count),
+                            nn::span(v, span.first_row, span.count), true, scale);
     at::Tensor rows = nn::rows(own.out), lse = own.lse.squeeze(0).t();
     if (span.start > 0) {
       const nn::Partial before = see(span.first_row, span.count, span.own, span.start);

@@ -119,7 +119,8 @@ void RolloutEngine::State::check(const Prompt& prompt, const Sampling& sampling)
   if (needed > options.kv_cache_bytes) {
     fail("row ", prompt.uid, ": keys and values of the prompt of ", tokens, " tokens and of one response of ", response,
          " take ", needed, " bytes, rollout.kv_cache_bytes allows ", options.kv_cache_bytes,
-         is_budget_ours ? (model.device().is_cpu() ? " (half of the machine's memory)" : " (a third of the device's)") : "",
+         is_budget_ours ? (model.device().is_cpu() ? " (half of the machine's memory)" : " (a third of the device's)")
+                        : "",
          "; raise it, lower data.max_prompt_tokens or rollout.max_response_tokens, or take model.dtype = \"bfloat16\"");
   }
 }

@@ -57,8 +57,8 @@ void ForwardBatch::add_tokens(std::span<const int32_t> tokens, int64_t position)
 }
 
 at::Tensor ForwardBatch::run(const Model& model, KvPages& pages) const {
-  const at::Tensor inputs = at::stack({at::tensor(ids_, at::kLong), at::tensor(positions_, at::kLong)})
-                                .to(model.device());  // in one copy
+  const at::Tensor inputs =
+      at::stack({at::tensor(ids_, at::kLong), at::tensor(positions_, at::kLong)}).to(model.device());  // in one copy
   const auto attention = [&]() -> std::unique_ptr<Attention> {
     if (model.device().is_cpu()) return std::make_unique<PagedAttention>(pages, groups_);
     return std::make_unique<PagedAttentionOnDevice>(pages, groups_, model.shape().heads);

@@ -3,44 +3,18 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
-#include <algorithm>
 #include <cstdint>
 #include <vector>
 
 #include "core/model/model.h"
+#include "core/rollout/page_layout.h"
 
 namespace golong {
-
-// Tokens of one page.
-inline constexpr int64_t kPageTokens = 64;
-
-inline int64_t pages_of(int64_t tokens) { return (tokens + kPageTokens - 1) / kPageTokens; }
 
 // The pages of one prompt or one response, in order.
 struct PageList {
   std::vector<int32_t> pages;
   int64_t tokens = 0;  // that the pages hold, or will hold after the present forward
-};
-
-// Where, on the CPU, a page of one layer and key-value head has its keys [kPageTokens, D] and values [kPageTokens, value_stride], D
-// rounded up to a multiple of 16. Both are cut so that the kernel reads them from front to end, 32 numbers at a time:
-// keys as blocks of 32 tokens, each [D, 32]; values as blocks of 32 dimensions (the last may have 16), each
-// [kPageTokens, 32].
-struct PageLayout {
-  static constexpr int64_t kBlock = 32;
-
-  int64_t head_dim;
-
-  int64_t value_stride() const { return (head_dim + 15) / 16 * 16; }
-  int64_t key(int64_t token, int64_t dim) const {
-    return token / kBlock * kBlock * head_dim + dim * kBlock + token % kBlock;
-  }
-  // Dimensions of the block in which `dim` is.
-  int64_t value_block(int64_t dim) const { return std::min(kBlock, value_stride() - dim / kBlock * kBlock); }
-  int64_t value(int64_t token, int64_t dim) const {
-    return dim / kBlock * kBlock * kPageTokens + token * value_block(dim) + dim % kBlock;
-  }
-  int64_t size() const { return (head_dim + value_stride()) * kPageTokens; }  // keys, then values
 };
 
 // All pages of an engine, each with the number of its holders. On the CPU memory grows page by page; on another device

@@ -88,6 +88,8 @@ struct TrainBenchOptions : EngineBenchOptions {
   int64_t response_tokens = 128;
   int64_t micro_batch_tokens = 16384;
   bool share_prefix = true;
+  std::string recompute = TrainConfig().recompute;
+  int64_t activation_bytes = 0;
   std::string batch;           // file in place of random tokens
   std::string dump_gradients;  // file
 };

@@ -141,6 +141,8 @@ TrainSpeed measure_training(Model& model, TrainBatch batch, const TrainBenchOpti
   config.warmup_steps = 0;
   config.micro_batch_tokens = options.micro_batch_tokens;
   config.share_prefix = options.share_prefix;
+  config.recompute = options.recompute;
+  config.activation_bytes = options.activation_bytes;
   const nn::PeakMemory memory(model.device());
   Learner learner(model, config, 1);
   const Metrics first = learner.update(batch.groups, batch.advantages);

@@ -13,11 +13,6 @@
 
 namespace golong {
 
-int64_t draw_size(const TrainConfig& train) {
-  if (!train.filter_groups) return train.prompts_per_step;
-  return train.generation_prompts > 0 ? train.generation_prompts : 4 * train.prompts_per_step;
-}
-
 // All groups that a step generated, kept or not, and what it took.
 struct Collector::Generated {
   std::vector<Group> groups;

@@ -14,11 +14,10 @@
 #include "core/report/progress.h"
 #include "core/rollout/engine.h"
 #include "core/score/scorer.h"
+#include "core/train/draw_size.h"
 #include "core/train/workspace.h"
 
 namespace golong {
-
-int64_t draw_size(const TrainConfig& train);  // prompts drawn at a time
 
 class Collector {
  public:

@@ -148,6 +148,7 @@ std::string bench_train(const TrainBenchOptions& options) {
                                       {"device", options.device},
                                       {"threads", at::get_num_threads()},
                                       {"share_prefix", options.share_prefix},
+                                      {"recompute", options.recompute},
                                       {"median_s", speed.median_seconds},
                                       {"peak_bytes", speed.peak_bytes},
                                       {"loss", speed.loss},

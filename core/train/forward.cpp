@@ -7,9 +7,9 @@
 
 namespace golong {
 
-nn::TokenLogprobs response_logprobs(const Model& model, const Packed& packed, double temperature) {
+nn::TokenLogprobs response_logprobs(const Model& model, const Packed& packed, double temperature, int64_t recomputed) {
   GroupAttention attention(packed.layouts);
-  at::Tensor hidden = model.hidden(packed.token_ids, packed.positions, attention);
+  at::Tensor hidden = model.hidden(packed.token_ids, packed.positions, attention, recomputed);
   return nn::token_logprobs(hidden.index_select(0, packed.rows), model.head(), packed.targets, temperature);
 }
 

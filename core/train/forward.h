@@ -11,8 +11,10 @@
 
 namespace golong {
 
-// Of the response tokens of a micro-batch, in the order of `packed.targets`.
-nn::TokenLogprobs response_logprobs(const Model& model, const Packed& packed, double temperature);
+// Of the response tokens of a micro-batch, in the order of `packed.targets`. `recomputed` layers keep their input alone
+// (Model::hidden).
+nn::TokenLogprobs response_logprobs(const Model& model, const Packed& packed, double temperature,
+                                    int64_t recomputed = 0);
 
 // Of each group's response tokens, one after the other: 4 bytes a token. Empty where nobody asked for them.
 using GroupLogprobs = std::map<const Group*, std::vector<float>>;

@@ -16,10 +16,13 @@ class KeptPrompt::PromptAttention : public Attention {
   explicit PromptAttention(KeptPrompt& prompt) : prompt_(prompt) {}
 
   at::Tensor attend(int64_t, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale) override {
-    prompt_.keys_.push_back(keep(k));
-    prompt_.values_.push_back(keep(v));
     return nn::group_attention(q, k, v, {{prompt_.tokens_, {}}}, scale);
   }
+  void keep(int64_t, const at::Tensor& k, const at::Tensor& v) override {
+    prompt_.keys_.push_back(KeptPrompt::keep(k));
+    prompt_.values_.push_back(KeptPrompt::keep(v));
+  }
+  std::shared_ptr<Attention> again() const override { return std::make_shared<PromptAttention>(*this); }
 
  private:
   KeptPrompt& prompt_;
@@ -35,6 +38,7 @@ class KeptPrompt::ResponseAttention : public Attention {
     const auto l = static_cast<size_t>(layer);
     return nn::response_attention(q, k, v, prompt_.keys_[l].leaf, prompt_.values_[l].leaf, lengths_, scale);
   }
+  std::shared_ptr<Attention> again() const override { return std::make_shared<ResponseAttention>(*this); }
 
  private:
   const KeptPrompt& prompt_;
@@ -68,11 +72,11 @@ KeptPrompt::Kept KeptPrompt::keep(const at::Tensor& value) {
   return {value, value.detach().requires_grad_(value.requires_grad())};
 }
 
-KeptPrompt::KeptPrompt(const Model& model, std::span<const int32_t> prompt)
-    : model_(model), tokens_(static_cast<int64_t>(prompt.size())) {
+KeptPrompt::KeptPrompt(const Model& model, std::span<const int32_t> prompt, int64_t recomputed)
+    : model_(model), tokens_(static_cast<int64_t>(prompt.size())), recomputed_(recomputed) {
   const at::Tensor ids = at::tensor(std::vector<int64_t>(prompt.begin(), prompt.end()), at::kLong).to(model.device());
   PromptAttention attention(*this);
-  const at::Tensor hidden = model.hidden(ids, at::arange(tokens_, ids.options()), attention);
+  const at::Tensor hidden = model.hidden(ids, at::arange(tokens_, ids.options()), attention, recomputed);
   last_ = keep(hidden.narrow(0, tokens_ - 1, 1));
 }
 
@@ -92,7 +96,7 @@ nn::TokenLogprobs KeptPrompt::logprobs(const Group& group, ResponseRange range, 
     return at::tensor(values, at::kLong).to(model_.device());
   };
   ResponseAttention attention(*this, std::move(lengths));
-  const at::Tensor targets = tensor(ids), hidden = model_.hidden(targets, tensor(positions), attention);
+  const at::Tensor targets = tensor(ids), hidden = model_.hidden(targets, tensor(positions), attention, recomputed_);
   const at::Tensor all = at::cat({last_.leaf, hidden});
   return nn::token_logprobs(all.index_select(0, tensor(rows)), model_.head(), targets, temperature);
 }

@@ -25,13 +25,16 @@ int64_t tokens_of(const Group& group, ResponseRange range);
 // of that where the prompt leaves less; at least one response each.
 std::vector<ResponseRange> response_parts(const Group& group, int64_t token_budget);
 
-// Holds the prompt's activations where gradients are on. Not thread-safe.
+// Holds the prompt's activations where gradients are on, but those of the first `recomputed` layers (Model::hidden).
+// Not thread-safe.
 class KeptPrompt {
  public:
-  KeptPrompt(const Model& model, std::span<const int32_t> prompt);
+  KeptPrompt(const Model& model, std::span<const int32_t> prompt, int64_t recomputed = 0);
+  KeptPrompt(const KeptPrompt&) = delete;  // graphs refer to it
+  KeptPrompt& operator=(const KeptPrompt&) = delete;
 
   // Of the response tokens of the range, one response after the other; at least one token. Its backward pass ends at
-  // the prompt, where it adds up.
+  // the prompt, which is still there and where it adds up.
   nn::TokenLogprobs logprobs(const Group& group, ResponseRange range, double temperature);
 
   // The backward pass of the prompt, once those of its responses are done.
@@ -48,7 +51,7 @@ class KeptPrompt {
   static Kept keep(const at::Tensor& value);
 
   const Model& model_;
-  int64_t tokens_;
+  int64_t tokens_, recomputed_;
   std::vector<Kept> keys_, values_;  // by layer
   Kept last_;                        // hidden state of the last token [1, C]: it predicts the first of each response
 };

@@ -6,6 +6,7 @@
 #include <cassert>
 #include <cmath>
 
+#include "core/model/activations.h"
 #include "core/report/log.h"
 
 namespace golong {
@@ -151,12 +152,23 @@ void Learner::micro_batch(const std::vector<const Group*>& groups, const Batch& 
   slices.reserve(groups.size());
   for (const Group* group : groups) slices.push_back({group, {0, group->responses.size()}});
   sums.packed_tokens += static_cast<double>(packed.token_ids.size(0));
-  backward(slices, response_logprobs(model_, packed, temperature_), batch, scale, sums);
+  backward(slices, response_logprobs(model_, packed, temperature_, recomputed(packed.token_ids.size(0))), batch, scale,
+           sums);
+}
+
+// Layers to run again in the backward pass of so many tokens.
+int64_t Learner::recomputed(int64_t tokens) const {
+  return recomputed_layers(model_.shape(), tokens, static_cast<int64_t>(c10::elementSize(model_.dtype())),
+                           config_.recompute, config_.activation_bytes);
 }
 
 void Learner::large_group(const Group& group, const Batch& batch, const LossScale& scale, Sums& sums) {
-  KeptPrompt prompt(model_, group.prompt.token_ids);
-  for (const ResponseRange& range : response_parts(group, config_.micro_batch_tokens)) {
+  const std::vector<ResponseRange> parts = response_parts(group, config_.micro_batch_tokens);
+  int64_t largest = 0;
+  for (const ResponseRange& range : parts) largest = std::max(largest, tokens_of(group, range));
+  KeptPrompt prompt(model_, group.prompt.token_ids,
+                    recomputed(static_cast<int64_t>(group.prompt.token_ids.size()) + largest));
+  for (const ResponseRange& range : parts) {
     if (tokens_of(group, range) == 0) continue;
     backward({{&group, range}}, prompt.logprobs(group, range, temperature_), batch, scale, sums);
   }

@@ -67,6 +67,7 @@ class Learner {
   void large_group(const Group& group, const Batch& batch, const LossScale& scale, Sums& sums);
   void backward(const std::vector<Slice>& slices, const nn::TokenLogprobs& policy, const Batch& batch,
                 const LossScale& scale, Sums& sums);
+  int64_t recomputed(int64_t tokens) const;
   bool step(Sums& sums);
   Metrics metrics(const Sums& sums, double learning_rate) const;
 

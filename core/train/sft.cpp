@@ -10,6 +10,7 @@
 
 #include "core/base/error.h"
 #include "core/data/sampler.h"
+#include "core/model/activations.h"
 #include "core/nn/logprob.h"
 #include "core/report/log.h"
 #include "core/report/progress.h"
@@ -35,14 +36,17 @@ struct Losses {
   at::Tensor prompt;    // undefined where prompts are not trained on
 };
 
-Losses losses(const Model& model, const Packed& packed, bool with_prompts) {
+Losses losses(const Model& model, const Packed& packed, const SftConfig& config) {
   GroupAttention attention(packed.layouts);
-  at::Tensor hidden = model.hidden(packed.token_ids, packed.positions, attention);
+  const int64_t recomputed =
+      recomputed_layers(model.shape(), packed.token_ids.size(0), static_cast<int64_t>(c10::elementSize(model.dtype())),
+                        config.recompute, config.activation_bytes);
+  at::Tensor hidden = model.hidden(packed.token_ids, packed.positions, attention, recomputed);
   auto sum = [&](const at::Tensor& rows, const at::Tensor& targets) {
     return -nn::token_logprobs(hidden.index_select(0, rows), model.head(), targets).logprobs.sum();
   };
   return {sum(packed.rows, packed.targets),
-          with_prompts ? sum(packed.prompt_rows, packed.prompt_targets) : at::Tensor()};
+          config.prompt_loss_weight > 0 ? sum(packed.prompt_rows, packed.prompt_targets) : at::Tensor()};
 }
 
 std::vector<const Group*> pointers(const std::vector<Group>& groups) {
@@ -74,7 +78,7 @@ class Sft {
     double weight = response_tokens + prompt_weight * prompt_tokens;
     optimizer_.zero_grad();
     for (const auto& part : split(pointers(groups), config_.sft.micro_batch_tokens)) {
-      Losses sums = losses(*w_.model, pack(part, w_.model->device()), prompt_weight > 0);
+      Losses sums = losses(*w_.model, pack(part, w_.model->device()), config_.sft);
       at::Tensor loss = sums.prompt.defined() ? sums.response + sums.prompt * prompt_weight : sums.response;
       (loss / weight).backward();
       optimizer_.accumulate();

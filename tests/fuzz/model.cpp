@@ -1,7 +1,6 @@
 // A model folder: any config.json and any safetensors header is read, or refused by an Error that names the file. The
 // first line says what is unlike a config of experts with YaRN (a JSON object of members to replace), or, where it is
 // no object, it is the config; the rest is a safetensors file.
-#include "core/model/decoder.h"
 #include "core/model/safetensors_header.h"
 
 #include <unistd.h>
@@ -13,14 +12,6 @@
 #include "core/base/error.h"
 #include "core/model/shape.h"
 #include "tests/fuzz/fuzz_input.h"
-
-namespace golong {
-
-// What is read here is never made: that needs LibTorch.
-class Model {};
-std::unique_ptr<Model> make_decoder(const ModelShape&, const ParameterSource&) { return nullptr; }
-
-}  // namespace golong
 
 namespace {
 

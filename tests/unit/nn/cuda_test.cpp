@@ -49,7 +49,8 @@ at::Tensor plain_attention(const at::Tensor& q, const at::Tensor& k, const at::T
     const int64_t before = keys.size(0) - queries.size(0);  // seen by all
     const at::Tensor hidden = at::ones({queries.size(0), keys.size(0)}, at::kBool).triu(before + 1);
     const at::Tensor scores = at::matmul(heads(queries, 1), heads(keys, share).transpose(1, 2)) * scale;
-    parts.push_back(at::matmul(at::softmax(scores.masked_fill(hidden, -INFINITY), -1), heads(values, share)).transpose(0, 1));
+    parts.push_back(
+        at::matmul(at::softmax(scores.masked_fill(hidden, -INFINITY), -1), heads(values, share)).transpose(0, 1));
   };
   int64_t start = 0;
   for (const GroupLayout& group : groups) {
@@ -109,7 +110,9 @@ TEST_F(Cuda, ResponsesBehindAKeptPromptAreThoseOfTheGroup) {
                    v0 = v.clone().requires_grad_(true);
   const at::Tensor expected = plain_attention(q0, k0, v0, groups, 0.125).narrow(0, 200, 127);
   expected.backward(grad);
-  const auto part = [&](const at::Tensor& x, int64_t start, int64_t count) { return there(x.narrow(0, start, count), type); };
+  const auto part = [&](const at::Tensor& x, int64_t start, int64_t count) {
+    return there(x.narrow(0, start, count), type);
+  };
   const at::Tensor q1 = part(q, 200, 127), k1 = part(k, 200, 127), v1 = part(v, 200, 127), k2 = part(k, 0, 200),
                    v2 = part(v, 0, 200);
   const at::Tensor result = response_attention(q1, k1, v1, k2, v2, {30, 7, 90}, 0.125);
@@ -230,8 +233,8 @@ TEST_F(Cuda, ExpertsThatAreMultipliedAtOnceEqualThoseOneByOne) {
 TEST_F(Cuda, DecodingOverPagesEqualsThePlainAttention) {
   constexpr int64_t kPages = 40, kTokens = 64;
   for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
-    for (const Heads& h : {Heads{8, 2, 128}, Heads{32, 2, 64}, Heads{4, 4, 32}, Heads{12, 2, 96}, Heads{6, 3, 40},
-                           Heads{4, 2, 256}}) {
+    for (const Heads& h :
+         {Heads{8, 2, 128}, Heads{32, 2, 64}, Heads{4, 4, 32}, Heads{12, 2, 96}, Heads{6, 3, 40}, Heads{4, 2, 256}}) {
       SCOPED_TRACE(testing::Message() << type << ", heads " << h.queries << "/" << h.keys << " of " << h.dim);
       const at::Tensor keys = random({kPages, kTokens, h.keys, h.dim}, type),
                        values = random({kPages, kTokens, h.keys, h.dim}, type),

@@ -66,8 +66,8 @@ TEST_F(CudaRollout, TokensAreThoseOfTheCpu) {
     // Prompts in pieces, and so little memory that responses give way and are computed again.
     RolloutStats stats;
     RolloutEngine engine(*model, {.kv_cache_bytes = 64 << 20});
-    const auto narrow = generate(
-        *model, {.prefill_chunk_tokens = 50, .kv_cache_bytes = engine.page_bytes() * 16}, kLengths, &stats);
+    const auto narrow =
+        generate(*model, {.prefill_chunk_tokens = 50, .kv_cache_bytes = engine.page_bytes() * 16}, kLengths, &stats);
     expect_same(narrow, expected, 1e-4);
     EXPECT_GT(stats.sent_back, 0);
   }

@@ -28,7 +28,8 @@ Update update(Model& model, int64_t micro_batch_tokens, const std::string& loss)
   config.entropy_coefficient = 0.01;
   config.micro_batch_tokens = micro_batch_tokens;
   Learner learner(model, config, 40);
-  const std::vector<Group> groups{random_group(90, {5, 1, 0, 70}, 1), random_group(4, {3}, 2), random_group(1, {2, 60}, 3)};
+  const std::vector<Group> groups{random_group(90, {5, 1, 0, 70}, 1), random_group(4, {3}, 2),
+                                  random_group(1, {2, 60}, 3)};
   Update done{learner.update(groups, {{1.5, -0.5, 2.0, -1.0}, {0.7}, {-0.3, 0.9}}), {}, {}};
   for (const auto& [name, tensor] : model.parameters()) {
     done.gradients[name] = learner.optimizer().gradient(name).to(at::kCPU);

@@ -1,0 +1,75 @@
+// golong plan CONFIG [--memory-bytes N] [--json]
+#include <boost/json.hpp>
+#include <cstdio>
+
+#include "core/base/error.h"
+#include "core/base/machine.h"
+#include "core/cli/command.h"
+#include "core/cli/memory_plan.h"
+
+namespace golong {
+namespace {
+
+namespace json = boost::json;
+
+struct Options {
+  ConfigOptions config;
+  int64_t memory = 0;  // 0: the machine's
+  bool json = false;
+};
+
+ModelShape shape_of(const Config& config, const std::string& key, const std::string& folder) {
+  if (folder.empty()) fail(name_of(config, key), ": expected a Hugging Face folder, or a config.json");
+  return read_shape(folder);
+}
+
+void print_json(const MemoryPlan& plan, int64_t memory) {
+  json::object bytes;
+  for (const MemoryPart& part : plan.parts) bytes[part.name] = part.bytes;
+  std::printf("%s\n", json::serialize(json::object{{"bytes", bytes},
+                                                   {"total_bytes", plan.total()},
+                                                   {"memory_bytes", memory},
+                                                   {"fits", plan.total() <= memory},
+                                                   {"tokens", plan.tokens},
+                                                   {"recomputed_layers", plan.recomputed}})
+                          .c_str());
+}
+
+void print_table(const MemoryPlan& plan, int64_t memory) {
+  const auto line = [](const std::string& name, int64_t bytes, const std::string& how) {
+    std::printf("%-16s %12.1f MB  %s\n", name.c_str(), static_cast<double>(bytes) / 1e6, how.c_str());
+  };
+  for (const MemoryPart& part : plan.parts) line(part.name, part.bytes, part.how);
+  line("total", plan.total(), "");
+  line(plan.total() <= memory ? "fits" : "does not fit", memory, "memory");
+}
+
+void run(const Options& options) {
+  const Config config = options.config.load();
+  const ModelShape shape = shape_of(config, "model.path", config.model.path);
+  std::optional<ModelShape> reference;
+  if (config.train.kl.estimator != "none") {
+    const std::string& folder = config.train.reference_model;
+    reference = folder.empty() ? shape : shape_of(config, "train.reference_model", folder);
+  }
+  const int64_t memory = options.memory > 0 ? options.memory : static_cast<int64_t>(this_machine().memory);
+  if (memory == 0) fail("this machine does not tell how much memory it has; say it with --memory-bytes");
+  const MemoryPlan plan = plan_memory(config, shape, reference, memory);
+  options.json ? print_json(plan, memory) : print_table(plan, memory);
+  if (plan.total() > memory) throw ExitStatus{3};
+}
+
+}  // namespace
+
+void add_plan_command(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("plan", "Says what memory a training takes, and whether it fits");
+  auto options = std::make_shared<Options>();
+  add_config_argument(*command, options->config);
+  command->add_option("--memory-bytes", options->memory, "Memory to fit into; without it, this machine's")
+      ->type_name("N")
+      ->check(CLI::Range(int64_t{1}, INT64_MAX));
+  command->add_flag("--json", options->json, "Print JSON");
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace golong

@@ -1,0 +1,11 @@
+// How many parameters a model has, from its shape alone. Needs no LibTorch.
+#pragma once
+#include <cstdint>
+
+#include "core/model/shape.h"
+
+namespace golong {
+
+int64_t parameter_count(const ModelShape& shape);
+
+}  // namespace golong
