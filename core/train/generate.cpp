@@ -54,9 +54,10 @@ std::string settings(const GenerateOptions& o, const RowFile& rows) {
   std::ostringstream text;
   text << "input = " << toml_string(rows.fingerprint()) << "\nmodel = " << toml_string(fs::canonical(o.model).string())
        << "\nmodel-files = " << toml_string(files_of(o.model)) << "\ndtype = " << toml_string(o.dtype)
-       << "\nchat-template = " << toml_string(o.raw ? "" : o.chat_template) << "\nn = " << o.n
-       << "\nmax-new-tokens = " << s.max_new_tokens << "\ntemperature = " << toml_number(s.temperature)
-       << "\ntop-p = " << toml_number(s.top_p) << "\ntop-k = " << s.top_k << "\nmin-p = " << toml_number(s.min_p)
+       << "\ndevice = " << toml_string(o.device) << "\nchat-template = " << toml_string(o.raw ? "" : o.chat_template)
+       << "\nn = " << o.n << "\nmax-new-tokens = " << s.max_new_tokens
+       << "\ntemperature = " << toml_number(s.temperature) << "\ntop-p = " << toml_number(s.top_p)
+       << "\ntop-k = " << s.top_k << "\nmin-p = " << toml_number(s.min_p)
        << "\nrepetition-penalty = " << toml_number(s.repetition_penalty) << "\nstop = [" << stop
        << "]\nseed = " << s.seed << "\nlogprobs = " << (o.logprobs ? "true" : "false") << "\n";
   return text.str();
