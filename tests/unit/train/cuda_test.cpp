@@ -81,7 +81,7 @@ TEST_F(CudaRun, WithBreaksEqualsTheRunWithout) {
   config.model.deterministic = true;
   config.rollout.kv_cache_bytes = 64 << 20;
   const auto newest = [&] {
-    return *CheckpointStore(std::filesystem::path(config.run.directory) / "checkpoints", 9).load_newest();
+    return *CheckpointStore(std::filesystem::path(config.run.directory) / "checkpoints").load_newest();
   };
   config.run.directory = (folder / "whole").string();
   EXPECT_EQ(run_grpo(config, registry(), {}), 6);
