@@ -26,10 +26,13 @@ double measure_bandwidth() {
 }
 
 double measure_matmul(at::ScalarType dtype) {
-  const int64_t size = 2048;
-  const at::Tensor a = at::ones({size, size}, dtype), b = at::ones({size, size}, dtype);
-  at::Tensor c = at::empty({size, size}, dtype);
-  return 2 * static_cast<double>(size * size * size) / fastest_seconds(6, [&] { at::mm_out(c, a, b); });
+  // As large as takes ten milliseconds: close to the best, and soon done where the type is slow.
+  for (int64_t size = 512;; size *= 2) {
+    const at::Tensor a = at::ones({size, size}, dtype), b = at::ones({size, size}, dtype);
+    at::Tensor c = at::empty({size, size}, dtype);
+    const double seconds = fastest_seconds(6, [&] { at::mm_out(c, a, b); });
+    if (seconds >= 0.01 || size == 8192) return 2 * static_cast<double>(size * size * size) / seconds;
+  }
 }
 
 }  // namespace golong::nn

@@ -69,6 +69,7 @@ class Learner {
                 const LossScale& scale, Sums& sums);
   bool step(Sums& sums);
   Metrics metrics(const Sums& sums, double learning_rate) const;
+  Metrics work(const Batch& batch) const;
 
   Model& model_;
   const Model* reference_;
