@@ -11,10 +11,12 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/file_lock.h"
+#include "core/base/machine.h"
 #include "core/base/version.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/config/difference.h"
 #include "core/eval/evaluate.h"
+#include "core/nn/machine_speed.h"
 #include "core/plugin/normalizer.h"
 #include "core/report/log.h"
 #include "core/report/progress.h"
@@ -26,6 +28,7 @@
 #include "core/train/collector.h"
 #include "core/train/learner.h"
 #include "core/train/overlong.h"
+#include "core/train/packing.h"
 #include "core/train/reference.h"
 #include "core/train/run_files.h"
 #include "core/train/surplus.h"
@@ -65,6 +68,8 @@ class GrpoRun {
   CheckpointStore checkpoints_;
   int64_t first_step_ = 0;         // steps that were done before
   int64_t saved_ = 0;              // the newest checkpoint's step
+  ProcessMemory memory_;           // since the last step ended
+  double peak_flops_ = 0;          // a second, of matrix products
   double save_seconds_ = 0;        // of the last checkpoint, reported with the next step
   double reward_ = 0, speed_ = 0;  // of the newest step that generated something, for the progress line
   bool callback_stopped_ = false;
@@ -166,6 +171,10 @@ Metrics GrpoRun::step(int64_t step) {
   add(metrics, batch_metrics(columns.groups, columns.responses, flat));
   files_->samples(step, groups, advantages, *work_.tokenizer);
   metrics["time/step"] = whole.lap();
+  double tokens = 0;
+  for (const Group& group : groups) tokens += static_cast<double>(packed_tokens(group));
+  add(metrics, speed_metrics(metrics, tokens, peak_flops_));
+  metrics["perf/peak_memory_bytes"] = static_cast<double>(std::exchange(memory_, ProcessMemory()).peak());
   metrics["time/save"] = std::exchange(save_seconds_, 0);
   return metrics;
 }
@@ -299,6 +308,7 @@ std::optional<Metrics> GrpoRun::whole_step(int64_t step) {
 int64_t GrpoRun::run() {
   const int64_t steps = total_steps(config_, rows_->size());
   learner_.expect(steps);
+  peak_flops_ = nn::measure_matmul(work_.model->dtype());
   files_.emplace(config_, options_.resume && first_step_ > 0 ? std::optional<int64_t>(first_step_) : std::nullopt);
   if (eval_rows_ && first_step_ == 0) {
     std::optional<Evaluation> before = measure(0);
@@ -312,9 +322,9 @@ int64_t GrpoRun::run() {
     if (!metrics) break;
     ++done;
     if (eval_rows_ && config_.eval.every > 0 && done % config_.eval.every == 0 && done < steps) {
-      if (std::optional<Evaluation> now = measure(done)) {
-        for (const auto& [task, score] : now->tasks) (*metrics)["eval/" + task] = score.mean;
-      }
+      Timer timer;
+      if (std::optional<Evaluation> now = measure(done)) add(*metrics, eval_metrics(*now));
+      (*metrics)["time/evaluate"] = timer.lap();
     }
     // Metrics first: a resumed run cuts off what is newer than its checkpoint.
     files_->step(done, *metrics);
@@ -327,7 +337,7 @@ int64_t GrpoRun::run() {
   progress_.reset();
   if (done > saved_) save(done);
   if (eval_rows_ && done == steps && !stopping()) {
-    if (std::optional<Evaluation> after = measure(done)) files_->after(*after);
+    if (std::optional<Evaluation> after = measure(done)) files_->after(done, *after);
   }
   if (done > 0) files_->report();
   return done;

@@ -12,6 +12,7 @@
 #include "core/report/metrics.h"
 #include "core/report/samples.h"
 #include "core/report/summary.h"
+#include "core/report/tensorboard.h"
 #include "core/text/tokenizer.h"
 
 namespace golong {
@@ -25,9 +26,10 @@ class RunFiles {
   // Keeps the first response of some groups, spread over the batch.
   void samples(int64_t step, const std::vector<Group>& groups, const std::vector<std::vector<double>>& advantages,
                const Tokenizer& tokenizer);
-  // Both write summary.json, so that a resumed run still knows what was before; `after` prints the table.
+  // Both write summary.json, so that a resumed run still knows what was before; `after` prints the table. `step`: the
+  // newest one.
   void before(const Evaluation& evaluation);
-  void after(const Evaluation& evaluation);
+  void after(int64_t step, const Evaluation& evaluation);
   // Writes report.html, where the config asks for it.
   void report() const;
 
@@ -36,7 +38,9 @@ class RunFiles {
   ReportConfig config_;
   MetricsWriter metrics_;
   SampleWriter samples_;
+  std::optional<TensorBoardWriter> tensorboard_;
   Summary summary_;
+  bool measured_ = false;  // summary.json says how the model scores after the newest step
 };
 
 }  // namespace golong
