@@ -18,4 +18,8 @@ std::string session_start_event(double wall_time,
                                 int64_t step);  // what was written before of this step and later is void
 std::string scalars_event(double wall_time, int64_t step, const Metrics& metrics);  // numbers become float32
 
+// Bytes of a file of such records up to the first Event of a step after `step`; up to a torn record or one that is not
+// written here where that comes first.
+size_t bytes_up_to_step(std::string_view file, int64_t step);
+
 }  // namespace golong

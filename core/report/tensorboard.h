@@ -13,9 +13,8 @@ namespace golong {
 // Not thread-safe: one writer.
 class TensorBoardWriter {
  public:
-  // `resumed_step`: the step of the checkpoint that the run goes on from. The files before stay as they are, and the
-  // new one says that their later steps are void, so that TensorBoard draws one curve. None: a new run, the folder's
-  // event files are removed.
+  // `resumed_step`: the step of the checkpoint that the run goes on from; later steps are cut off the files before, so
+  // that no step stands twice. None: a new run, the files of the one before are removed.
   TensorBoardWriter(const std::filesystem::path& folder, std::optional<int64_t> resumed_step);
 
   // Flushed. Throws Error when the disk is full.

@@ -23,10 +23,12 @@ namespace {
 
 namespace fs = std::filesystem;
 using namespace std::string_literals;
-using ::testing::ElementsAre;
+using ::testing::AllOf;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
+using ::testing::UnorderedElementsAre;
 
 uint32_t crc_of(const std::string& data) {
   const std::string record = tf_record(data);
@@ -61,6 +63,27 @@ TEST(EventFile, EventsAreEncodedAsProtobufDoes) {
   EXPECT_EQ(scalars_event(1700000000.25, 300, {{"reward/mean", 0.1}, {"z", -2}}),
             time + "\x10\xac\x02\x2a\x1e\x0a\x12\x0a\x0b" + "reward/mean" + "\x15\xcd\xcc\xcc\x3d\x0a\x08\x0a\x01z" +
                 "\x15\0\0\0\xc0"s);
+}
+
+TEST(EventFile, StepsAreFoundAgain) {
+  std::string file = tf_record(version_event(1.5)) + tf_record(session_start_event(1.5, 0));
+  std::vector<size_t> ends;  // after the events of steps 0, 127, 128, 2^40
+  for (const int64_t step : {int64_t{0}, int64_t{127}, int64_t{128}, int64_t{1} << 40}) {
+    file += tf_record(scalars_event(2.5, step, {{"a", 1}, {"b", 2}}));
+    ends.push_back(file.size());
+  }
+  EXPECT_EQ(bytes_up_to_step(file, 0), ends[0]);
+  EXPECT_EQ(bytes_up_to_step(file, 126), ends[0]);
+  EXPECT_EQ(bytes_up_to_step(file, 127), ends[1]);
+  EXPECT_EQ(bytes_up_to_step(file, 128), ends[2]);
+  EXPECT_EQ(bytes_up_to_step(file, int64_t{1} << 40), ends[3]);
+  for (size_t torn = ends[2]; torn < ends[3]; ++torn) {
+    EXPECT_EQ(bytes_up_to_step(file.substr(0, torn), int64_t{1} << 50), ends[2]);
+  }
+  file[ends[1] + 20] ^= 1;  // a checksum does not hold
+  EXPECT_EQ(bytes_up_to_step(file, int64_t{1} << 50), ends[1]);
+  EXPECT_EQ(bytes_up_to_step("", 0), 0u);
+  EXPECT_EQ(bytes_up_to_step(tf_record("no event"), 0), 0u);
 }
 
 class TensorBoardFiles : public ::testing::Test {
@@ -110,12 +133,29 @@ TEST_F(TensorBoardFiles, EachStartHasAFileThatComesAfterThoseBefore) {
   EXPECT_THAT(read_file(folder_ / files[3]), HasSubstr("third"));
 }
 
+TEST_F(TensorBoardFiles, WhatIsDoneAgainIsCutOffTheFilesBefore) {
+  {
+    TensorBoardWriter writer(folder_, std::nullopt);
+    writer.write(1, {{"kept", 1}});
+    writer.write(2, {{"also_kept", 1}});
+    writer.write(3, {{"again", 1}});
+  }
+  {
+    TensorBoardWriter writer(folder_, 2);
+    writer.write(3, {{"again", 2}});
+  }
+  { TensorBoardWriter(folder_, 2).write(3, {{"at_last", 1}}); }
+  std::string all;
+  for (const std::string& name : names()) all += read_file(folder_ / name);
+  EXPECT_THAT(all, AllOf(HasSubstr("kept"), HasSubstr("also_kept"), HasSubstr("at_last"), Not(HasSubstr("again"))));
+}
+
 TEST_F(TensorBoardFiles, ANewRunKeepsNothingOfTheOneBefore) {
   { TensorBoardWriter(folder_, std::nullopt).write(1, {{"before", 1}}); }
-  std::ofstream(folder_ / "notes.txt") << "of the user";
+  std::ofstream(folder_ / "events.out.tfevents.1.elsewhere") << "of the user";
   { TensorBoardWriter(folder_, std::nullopt).write(1, {{"now", 1}}); }
-  ASSERT_THAT(names(), ElementsAre(StartsWith("events."), "notes.txt"));
-  EXPECT_THAT(read_file(folder_ / names()[0]), Not(HasSubstr("before")));
+  ASSERT_THAT(names(), UnorderedElementsAre(EndsWith(".golong"), "events.out.tfevents.1.elsewhere"));
+  for (const std::string& name : names()) EXPECT_THAT(read_file(folder_ / name), Not(HasSubstr("before")));
 }
 
 TEST_F(TensorBoardFiles, AFullDiskIsNamed) {
