@@ -14,3 +14,28 @@ target_link_options(torch INTERFACE -Wl,-rpath,${TORCH_ROOT}/lib)
 # at::parallel_for stands in headers: without OpenMP it is a plain loop. The library is the wheel's own.
 target_compile_options(torch INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
 target_link_libraries(torch INTERFACE ${TORCH_ROOT}/lib/libgomp.so.1)
+
+# The wheel's CUDA build, for the library that is loaded when a CUDA device is opened: headers come with the wheels, so
+# that it is built on any machine. nvcc, where there is one, adds kernels of our own.
+option(GOLONG_CUDA "build what CUDA devices need, where the torch package has CUDA" ON)
+if(GOLONG_CUDA AND EXISTS ${TORCH_ROOT}/lib/libtorch_cuda.so)
+  set(TORCH_HAS_CUDA ON)
+  get_filename_component(wheels ${TORCH_ROOT} DIRECTORY)
+  file(GLOB runtime ${wheels}/nvidia/cu*/include/cuda_runtime_api.h)
+  if(NOT runtime)
+    message(FATAL_ERROR "The torch package has CUDA, its package nvidia-cuda-runtime has no headers in "
+                        "${wheels}/nvidia: install it again, or set GOLONG_CUDA=OFF.")
+  endif()
+  get_filename_component(CUDA_WHEEL_INCLUDE ${runtime} DIRECTORY)
+  file(GLOB cudart ${CUDA_WHEEL_INCLUDE}/../lib/libcudart.so.*)
+  add_library(torch_cuda_build INTERFACE)
+  target_include_directories(torch_cuda_build SYSTEM INTERFACE ${CUDA_WHEEL_INCLUDE})
+  target_link_libraries(torch_cuda_build INTERFACE torch -Wl,--no-as-needed torch_cuda c10_cuda -Wl,--as-needed
+                        ${cudart})
+  find_program(GOLONG_NVCC nvcc PATHS /usr/local/cuda/bin)
+  if(GOLONG_NVCC)
+    set(CMAKE_CUDA_COMPILER ${GOLONG_NVCC})
+  else()
+    message(STATUS "No nvcc: on CUDA LibTorch's operations serve, without kernels of our own.")
+  endif()
+endif()

@@ -11,7 +11,7 @@ FLOORS = [
     ["base", "report"],
     ["parallel", "text", "plugin"],
     ["config", "nn"],
-    ["model", "data"],
+    ["model", "data", "cuda"],
     ["rollout", "score", "checkpoint", "parquet"],
     ["eval"],
     ["train", "pipeline", "serve"],

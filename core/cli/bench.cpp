@@ -4,7 +4,7 @@
 namespace golong {
 
 void add_engine_bench_options(CLI::App& command, EngineBenchOptions& options, const std::string& repetitions) {
-  command.add_option("--model", options.model, "Hugging Face folder; no tokenizer is needed")
+  command.add_option("--model", options.model, "Hugging Face folder; no tokenizer is needed, and without weights fresh ones are made")
       ->required()
       ->type_name("DIR")
       ->check(CLI::ExistingDirectory);
@@ -19,6 +19,7 @@ void add_engine_bench_options(CLI::App& command, EngineBenchOptions& options, co
   command.add_option("--dtype", options.dtype, "Type to compute in")
       ->capture_default_str()
       ->check(CLI::IsMember({"float32", "bfloat16"}));
+  add_device_option(command, options.device);
 }
 
 void add_bench_command(CLI::App& app) {

@@ -32,6 +32,10 @@ void add_config_option(CLI::App& command, ConfigOptions& options) {
   add_set_option(command, options);
 }
 
+void add_device_option(CLI::App& command, std::string& device) {
+  command.add_option("--device", device, "Where to compute: cpu, cuda or cuda:1")->capture_default_str();
+}
+
 void check_output(const std::string& input, const std::string& output) {
   std::error_code error;  // a file that is not there is not the same one
   if (std::filesystem::is_regular_file(output, error) && std::filesystem::equivalent(input, output, error)) {

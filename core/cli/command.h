@@ -35,6 +35,9 @@ void add_config_argument(CLI::App& command, ConfigOptions& options);
 // Adds `--config FILE` (optional) and `--set`.
 void add_config_option(CLI::App& command, ConfigOptions& options);
 
+// Adds `--device`.
+void add_device_option(CLI::App& command, std::string& device);
+
 // Throws Error where `output` is the file `input`, which would be lost.
 void check_output(const std::string& input, const std::string& output);
 

@@ -41,6 +41,7 @@ CLI::Option* add_generator_options(CLI::App& command, GeneratorOptions& options)
   command.add_option("--dtype", options.dtype, "Type to compute in")
       ->capture_default_str()
       ->check(CLI::IsMember({"float32", "bfloat16"}));
+  add_device_option(command, options.device);
   return command.add_option("--chat-template", options.chat_template, "How messages become text")
       ->capture_default_str()
       ->check(CLI::IsMember(ChatTemplate::names()));

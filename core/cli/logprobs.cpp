@@ -1,4 +1,4 @@
-// golong logprobs --model DIR --input tokens.jsonl --output out.jsonl [--dtype float32|bfloat16]
+// golong logprobs --model DIR --input tokens.jsonl --output out.jsonl [--dtype float32|bfloat16] [--device cuda]
 #include "core/cli/command.h"
 #include "core/cli/engine.h"
 
@@ -10,6 +10,7 @@ struct Options {
   std::string input;
   std::string output;
   std::string dtype;
+  std::string device = "cpu";
 };
 
 }  // namespace
@@ -32,9 +33,10 @@ void add_logprobs_command(CLI::App& app) {
   command->add_option("--dtype", options->dtype, "Type to compute in; without it, that of config.json")
       ->type_name("float32|bfloat16")
       ->check(CLI::IsMember({"float32", "bfloat16"}));
+  add_device_option(*command, options->device);
   command->callback([options] {
     check_output(options->input, options->output);
-    engine().logprobs(options->model, options->input, options->output, options->dtype);
+    engine().logprobs(options->model, options->input, options->output, options->dtype, options->device);
   });
 }
 

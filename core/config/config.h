@@ -22,7 +22,8 @@ struct ModelConfig {
   std::string path;               // Hugging Face folder
   std::string dtype = "float32";  // "float32" | "bfloat16"
   std::string chat_template = "qwen3_thinking";
-  std::string device = "cpu";  // "cpu" | "cuda"
+  std::string device = "cpu";  // "cpu" | "cuda" | "cuda:1"
+  bool deterministic = false;  // on CUDA: the same bits each time
 };
 
 struct DataConfig {
@@ -49,8 +50,8 @@ struct RolloutConfig {
   double repetition_penalty = 1;        // 1: none
   std::vector<std::string> stop;        // texts that end a response
   int64_t max_running_responses = 256;  // decoded together
-  int64_t prefill_chunk_tokens = 2048;
-  int64_t kv_cache_bytes = 0;  // 0: half of the machine's memory
+  int64_t prefill_chunk_tokens = 0;  // 0: by device
+  int64_t kv_cache_bytes = 0;        // 0: half of the machine's memory, a third of a CUDA device's
   bool share_prefixes = true;
   bool batch_invariant = false;
 };

@@ -72,7 +72,12 @@ void describe(ConfigVisitor& visitor, ModelConfig& model) {
   visitor.key("path", &model.path, "Hugging Face folder: config.json, tokenizer.json, *.safetensors.");
   visitor.key("dtype", &model.dtype, "Type of the weights and activations in memory.", one_of({"float32", "bfloat16"}));
   visitor.key("chat_template", &model.chat_template, "How messages become text.", one_of(ChatTemplate::names()));
-  visitor.key("device", &model.device, "Where the model runs.", one_of({"cpu", "cuda"}));
+  std::vector<std::string> devices{"cpu", "cuda"};
+  for (char number = '0'; number < '8'; ++number) devices.push_back(std::string("cuda:") + number);
+  visitor.key("device", &model.device, "Where the model runs.", one_of(std::move(devices)));
+  visitor.key("deterministic", &model.deterministic,
+              "On CUDA: the same run gives the same bits, so that a resumed one goes on exactly; the backward pass of "
+              "attention takes up to three times as long. The CPU always does.");
 }
 
 void describe(ConfigVisitor& visitor, DataConfig& data) {
@@ -110,11 +115,13 @@ void describe(ConfigVisitor& visitor, RolloutConfig& rollout) {
   visitor.key("max_running_responses", &rollout.max_running_responses, "Responses that are decoded together.",
               at_least(1));
   visitor.key("prefill_chunk_tokens", &rollout.prefill_chunk_tokens,
-              "A prompt is computed in pieces of this many tokens, which bounds the memory.", at_least(1));
+              "A prompt is computed in pieces of this many tokens, which bounds the memory; 0: 2048 on the CPU, 8192 on "
+              "CUDA.",
+              at_least(0));
   visitor.key(
       "kv_cache_bytes", &rollout.kv_cache_bytes,
       "Memory for keys and values. Responses that find no room wait, and go on later with the same tokens; 0: half "
-      "of the machine's memory.",
+      "of the machine's memory, on CUDA a third of the device's.",
       at_least(0));
   visitor.key("share_prefixes", &rollout.share_prefixes,
               "Compute what prompts have in common at their beginning once, in steps of 64 tokens.");

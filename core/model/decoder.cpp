@@ -113,8 +113,7 @@ class Decoder : public Model {
     const double scale = 1.0 / std::sqrt(static_cast<double>(shape_.head_dim));
     const int64_t tokens = h.size(0), d = shape_.head_dim;
     const auto turned = [&](const nn::Linear& project, int64_t heads, const at::Tensor& norm) {
-      const at::Tensor x = project(h).view({tokens, heads, d});
-      return nn::rotate(norm.defined() ? nn::rms_norm(x, norm, shape_.rms_norm_eps) : x, rotary);
+      return nn::norm_rotate(project(h).view({tokens, heads, d}), norm, shape_.rms_norm_eps, rotary);
     };
     const at::Tensor q = turned(layer.q, shape_.heads, layer.q_norm),
                      k = turned(layer.k, shape_.kv_heads, layer.k_norm);

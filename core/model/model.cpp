@@ -2,7 +2,7 @@
 #include "core/model/model.h"
 
 #include <ATen/ATen.h>
-#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Context.h>
 
 #include <boost/json.hpp>
 #include <cmath>
@@ -32,24 +32,32 @@ std::unique_ptr<Model> load_model(const fs::path& folder, at::ScalarType dtype, 
   const ModelShape shape = read_shape(folder);
   const StoredWeights weights(folder);
   check_weights(shape, weights, folder);
-  check_memory(shape, dtype);
+  check_memory(shape, dtype, device);
   const auto source = [&](const std::string& name, const std::vector<int64_t>&) {
     return weights.copy(name, dtype, device).requires_grad_(true);
   };
   return find_family(shape.architecture).make(shape, {source});
 }
 
+bool has_weights(const fs::path& folder) {
+  return fs::exists(folder / "model.safetensors") || fs::exists(folder / "model.safetensors.index.json");
+}
+
 std::unique_ptr<Model> make_model(const ModelShape& shape, at::ScalarType dtype, at::Device device, uint64_t seed) {
-  check_memory(shape, dtype);
-  at::Generator generator = at::detail::createCPUGenerator(seed);
+  check_memory(shape, dtype, device);
+  at::Generator generator = at::globalContext().defaultGenerator(device).clone();
+  generator.set_current_seed(seed);
   double residual = 0.02 / std::sqrt(2.0 * static_cast<double>(shape.layers));
   auto source = [&](const std::string& name, const std::vector<int64_t>& size) {
     bool into_residual =
         name.find("o_proj.weight") != std::string::npos || name.find("down_proj.weight") != std::string::npos;
-    at::Tensor tensor = size.size() > 1 ? at::empty(size).normal_(0, into_residual ? residual : 0.02, generator)
-                        : name.find(".bias") != std::string::npos ? at::zeros(size)
-                                                                  : at::ones(size);
-    return tensor.to(device, dtype).requires_grad_(true);
+    at::Tensor tensor = at::empty(size, at::TensorOptions().device(device));
+    if (size.size() > 1) {
+      tensor.normal_(0, into_residual ? residual : 0.02, generator);
+    } else {
+      tensor.fill_(name.find(".bias") != std::string::npos ? 0 : 1);
+    }
+    return tensor.to(dtype).requires_grad_(true);
   };
   return find_family(shape.architecture).make(shape, {source});
 }

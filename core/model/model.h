@@ -64,7 +64,11 @@ class Model {
 // tensors by name with expected and found shape. Memory: the weights in `dtype`, and one tensor as it is stored.
 std::unique_ptr<Model> load_model(const std::filesystem::path& folder, at::ScalarType dtype, at::Device device);
 
-// Makes a model with fresh weights (normal, 0.02, residual projections scaled by 1/sqrt(2*layers); norms 1), seeded.
+// Whether the folder has weights; one with config.json alone describes a model.
+bool has_weights(const std::filesystem::path& folder);
+
+// Makes a model with fresh weights (normal, 0.02, residual projections scaled by 1/sqrt(2*layers); norms 1), drawn on
+// the device from the seed.
 std::unique_ptr<Model> make_model(const ModelShape& shape, at::ScalarType dtype, at::Device device, uint64_t seed);
 
 // Writes config.json and the weights in `dtype` (write_weights) into `folder`, and copies the tokenizer files of

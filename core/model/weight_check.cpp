@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/base/machine.h"
+#include "core/nn/device.h"
 #include "core/model/family.h"
 #include "core/model/model.h"
 #include "core/model/parameter_source.h"
@@ -60,9 +61,8 @@ void check_weights(const ModelShape& shape, const StoredWeights& weights, const 
   if (!problems.empty()) raise();
 }
 
-void check_memory(const ModelShape& shape, at::ScalarType dtype) {
-  const uint64_t memory = this_machine().memory;
-  if (memory == 0) return;  // unknown
+void check_memory(const ModelShape& shape, at::ScalarType dtype, at::Device device) {
+  const auto memory = static_cast<uint64_t>(nn::memory_of(device));
   double bytes = 0;
   const auto count = [&](const std::string&, const std::vector<int64_t>& size) {
     double more = static_cast<double>(c10::elementSize(dtype));
@@ -70,7 +70,7 @@ void check_memory(const ModelShape& shape, at::ScalarType dtype) {
     bytes += more;
     if (bytes > static_cast<double>(memory)) {
       fail("a model of ", shape.layers, " layers, hidden_size ", shape.hidden, " and vocab_size ", shape.vocabulary,
-           " does not fit the memory of this machine, ", format_bytes(memory), ": its weights alone are more");
+           " does not fit the memory of ", device.is_cuda() ? device.str() : "this machine", ", ", format_bytes(memory), ": its weights alone are more");
     }
     return at::empty({0});
   };

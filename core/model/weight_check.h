@@ -13,6 +13,6 @@ namespace golong {
 void check_weights(const ModelShape& shape, const StoredWeights& weights, const std::filesystem::path& folder);
 
 // Throws Error where the weights alone are more than the machine's memory.
-void check_memory(const ModelShape& shape, at::ScalarType dtype);
+void check_memory(const ModelShape& shape, at::ScalarType dtype, at::Device device);
 
 }  // namespace golong

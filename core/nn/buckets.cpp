@@ -26,14 +26,6 @@ at::Tensor scatter(const at::Tensor& x, const at::Tensor& places) {
   return flat.index_select(0, places);
 }
 
-// Merges a second result into rows of the first: out [n, H, D], lse [n, H].
-void merge_rows(at::Tensor& out, at::Tensor& lse, const at::Tensor& other_out, const at::Tensor& other_lse) {
-  at::Tensor merged = at::logaddexp(lse, other_lse);
-  at::Tensor mine = (lse - merged).exp_().unsqueeze(-1), theirs = (other_lse - merged).exp_().unsqueeze(-1);
-  out = (out * mine + other_out * theirs).to(out.scalar_type());
-  lse = merged;
-}
-
 }  // namespace
 
 // Fills buckets from the longest response down. Padding is bounded: a bucket takes a response while its places stay
@@ -68,7 +60,7 @@ std::vector<Bucket> make_buckets(std::vector<Piece> pieces) {
   return buckets;
 }
 
-void own_forward(const std::vector<Bucket>& buckets, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+void buckets_forward(const std::vector<Bucket>& buckets, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                  double scale, at::Tensor& out, at::Tensor& lse) {
   for (const Bucket& bucket : buckets) {
     const at::Tensor all = index(bucket.gather, q), places = index(bucket.places, q), tokens = index(bucket.tokens, q);
@@ -81,7 +73,7 @@ void own_forward(const std::vector<Bucket>& buckets, const at::Tensor& q, const 
   }
 }
 
-void own_backward(const std::vector<Bucket>& buckets, const at::Tensor& grad, const at::Tensor& q, const at::Tensor& k,
+void buckets_backward(const std::vector<Bucket>& buckets, const at::Tensor& grad, const at::Tensor& q, const at::Tensor& k,
                   const at::Tensor& v, const at::Tensor& out, const at::Tensor& lse, double scale,
                   SegmentGradients to) {
   for (const Bucket& bucket : buckets) {
@@ -98,11 +90,5 @@ void own_backward(const std::vector<Bucket>& buckets, const at::Tensor& grad, co
     to.v.index_copy_(0, tokens, scatter(own.v, places));
   }
 }
-
-at::Tensor span(const at::Tensor& x, int64_t start, int64_t count) {
-  return x.narrow(0, start, count).transpose(0, 1).unsqueeze(0);
-}
-
-at::Tensor rows(const at::Tensor& x) { return x.squeeze(0).transpose(0, 1); }
 
 }  // namespace golong::nn

@@ -8,7 +8,7 @@
 #include <numeric>
 
 #include "core/nn/attention.h"
-#include "core/nn/buckets.h"
+#include "core/nn/own_attention.h"
 #include "core/nn/segment.h"
 
 namespace golong::nn {
@@ -23,26 +23,24 @@ struct Plan {
     int64_t prompt_start, prompt, response_start, response;  // in tokens; response: all responses of the group together
   };
   std::vector<Span> groups;
-  std::vector<Bucket> buckets;
+  std::vector<Piece> responses;
 };
 
 Plan make_plan(const std::vector<int64_t>& encoded) {
   Plan plan;
-  std::vector<Piece> pieces;
   int64_t start = 0;
   for (size_t i = 0; i < encoded.size();) {
     int64_t prompt = encoded[i], count = encoded[i + 1];
     int64_t response_start = start + prompt, end = response_start;
     for (int64_t r = 0; r < count; ++r) {
       int64_t length = encoded[i + 2 + r];
-      if (length > 0) pieces.push_back({end, length});
+      if (length > 0) plan.responses.push_back({end, length});
       end += length;
     }
     plan.groups.push_back({start, prompt, response_start, end - response_start});
     start = end;
     i += 2 + count;
   }
-  plan.buckets = make_buckets(std::move(pieces));
   return plan;
 }
 
@@ -74,7 +72,7 @@ struct GroupAttentionFunction : torch::autograd::Function<GroupAttentionFunction
       out.narrow(0, g.response_start, g.response).copy_(rows(shared.out));
       lse.narrow(0, g.response_start, g.response).copy_(shared.lse.squeeze(0).t());
     }
-    own_forward(plan.buckets, q, k, v, scale, out, lse);
+    own_forward(plan.responses, q, k, v, scale, out, lse);
     ctx->save_for_backward({q, k, v, out, lse});
     ctx->saved_data["groups"] = encoded;
     ctx->saved_data["scale"] = scale;
@@ -107,7 +105,7 @@ struct GroupAttentionFunction : torch::autograd::Function<GroupAttentionFunction
       key_grad.add_(rows(shared.k));
       value_grad.add_(rows(shared.v));
     }
-    own_backward(plan.buckets, grad, q, k, v, out, lse, scale, {gq, gk, gv});
+    own_backward(plan.responses, grad, q, k, v, out, lse, scale, {gq, gk, gv});
     return {gq, gk, gv, at::Tensor(), at::Tensor()};
   }
 };

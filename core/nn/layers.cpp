@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/nn/device_kernels.h"
 #include "core/nn/few_rows.h"
 #include "core/nn/row_kernels.h"
 
@@ -22,8 +23,9 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// Ours on the CPU in float32; ATen's operations elsewhere.
+// Ours on the CPU in float32, and on a device that brings its own; ATen's operations elsewhere.
 bool has_row_kernels(const at::Tensor& x) { return x.device().is_cpu() && x.scalar_type() == at::kFloat; }
+bool has_fused(const at::Tensor& x) { return has_row_kernels(x) || device_kernels(x); }
 
 const float* data(const at::Tensor& x) { return x.const_data_ptr<float>(); }
 
@@ -69,6 +71,9 @@ struct RmsNormFunction : torch::autograd::Function<RmsNormFunction> {
 };
 
 at::Tensor rotated(const at::Tensor& input, const Rotary& rotary, float direction) {
+  if (const DeviceKernels* kernels = device_kernels(input)) {
+    return kernels->rotate(input, rotary.cos, rotary.sin, direction);
+  }
   at::Tensor x = input.contiguous(), y = at::empty_like(x);
   const int64_t tokens = x.size(0), heads = x.size(1), width = x.size(2), stride = heads * width;
   float* to = y.mutable_data_ptr<float>();
@@ -94,21 +99,31 @@ struct RotateFunction : torch::autograd::Function<RotateFunction> {
   }
 };
 
+at::Tensor gated(const at::Tensor& gate, const at::Tensor& up) {
+  if (const DeviceKernels* kernels = device_kernels(gate)) return kernels->swiglu(gate, up);
+  at::Tensor y = at::empty_like(gate);
+  float* to = y.mutable_data_ptr<float>();
+  parallel_rows(y.numel(), 1, [&](int64_t begin, int64_t end) {
+    swiglu_row(data(gate) + begin, data(up) + begin, end - begin, to + begin);
+  });
+  return y;
+}
+
 struct SwigluFunction : torch::autograd::Function<SwigluFunction> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& gate_input, const at::Tensor& up_input) {
-    at::Tensor gate = gate_input.contiguous(), up = up_input.contiguous(), y = at::empty_like(gate);
-    float* to = y.mutable_data_ptr<float>();
-    parallel_rows(y.numel(), 1, [&](int64_t begin, int64_t end) {
-      swiglu_row(data(gate) + begin, data(up) + begin, end - begin, to + begin);
-    });
+    const at::Tensor gate = gate_input.contiguous(), up = up_input.contiguous();
     ctx->save_for_backward({gate, up});
-    return y;
+    return gated(gate, up);
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
     variable_list saved = ctx->get_saved_variables();
     const at::Tensor &gate = saved[0], &up = saved[1];
     at::Tensor grad = gradients[0].contiguous(), grad_gate = at::empty_like(gate), grad_up = at::empty_like(up);
+    if (const DeviceKernels* kernels = device_kernels(gate)) {
+      kernels->swiglu_backward(grad, gate, up, grad_gate, grad_up);
+      return {grad_gate, grad_up};
+    }
     float *to_gate = grad_gate.mutable_data_ptr<float>(), *to_up = grad_up.mutable_data_ptr<float>();
     parallel_rows(grad.numel(), 1, [&](int64_t begin, int64_t end) {
       swiglu_row_backward(data(grad) + begin, data(gate) + begin, data(up) + begin, end - begin, to_gate + begin,
@@ -153,18 +168,37 @@ at::Tensor few_rows(const at::Tensor& input, const Linear& linear) {
 
 at::Tensor Linear::operator()(const at::Tensor& x) const {
   const bool few = row_by_row || are_few(x.numel() / std::max<int64_t>(1, x.size(-1)), x.scalar_type());
-  return few && has_few_rows(x, weight) ? few_rows(x, *this) : at::linear(x, weight, bias);
+  if (few && has_few_rows(x, weight)) return few_rows(x, *this);
+  // What at::linear comes to, with less on the way.
+  if (x.dim() == 2 && !bias.defined()) return at::mm(x, weight.t());
+  return at::linear(x, weight, bias);
 }
 
 RowByRow::RowByRow(bool on) : before_(std::exchange(row_by_row, on)) {}
 RowByRow::~RowByRow() { row_by_row = before_; }
+
+at::Tensor logits(const at::Tensor& x, const at::Tensor& head) {
+  // On CUDA the products of bfloat16 come out as they were added up.
+  if (x.is_cuda() && x.scalar_type() == at::kBFloat16) return at::mm(x, head.t(), at::kFloat);
+  return Linear{head, {}}(x).to(at::kFloat);
+}
 
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon) {
   if (has_row_kernels(x)) {
     TORCH_CHECK(weight.numel() == x.size(-1), "rms_norm: ", weight.numel(), " weights for rows of ", x.size(-1));
     return RmsNormFunction::apply(x, weight, epsilon);
   }
+  if (const DeviceKernels* kernels = device_kernels(x); kernels && !c10::GradMode::is_enabled()) {
+    return kernels->rms_norm(x, weight, epsilon);
+  }
   return at::rms_norm(x, {x.size(-1)}, weight, epsilon);
+}
+
+at::Tensor norm_rotate(const at::Tensor& x, const at::Tensor& weight, double epsilon, const Rotary& rotary) {
+  if (const DeviceKernels* kernels = device_kernels(x); kernels && !c10::GradMode::is_enabled()) {
+    return kernels->norm_rotate(x, weight, epsilon, rotary.cos, rotary.sin);
+  }
+  return rotate(weight.defined() ? rms_norm(x, weight, epsilon) : x, rotary);
 }
 
 Rotary rotary(const at::Tensor& positions, const at::Tensor& frequencies, double scale) {
@@ -175,10 +209,11 @@ Rotary rotary(const at::Tensor& positions, const at::Tensor& frequencies, double
 }
 
 at::Tensor rotate(const at::Tensor& x, const Rotary& rotary) {
-  if (has_row_kernels(x)) {
+  if (has_fused(x)) {
     TORCH_CHECK(rotary.cos.size(0) == x.size(0) && rotary.cos.size(-1) == x.size(-1), "rotate: angles ",
                 rotary.cos.sizes(), " for ", x.sizes());
-    return RotateFunction::apply(x, rotary.cos, rotary.sin);
+    // Without gradients a node of the graph would be made for nothing, which takes longer than small kernels.
+    return c10::GradMode::is_enabled() ? RotateFunction::apply(x, rotary.cos, rotary.sin) : rotated(x, rotary, 1);
   }
   int64_t half = x.size(-1) / 2;
   at::Tensor turned = at::cat({-x.narrow(-1, half, half), x.narrow(-1, 0, half)}, -1);
@@ -186,9 +221,9 @@ at::Tensor rotate(const at::Tensor& x, const Rotary& rotary) {
 }
 
 at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up) {
-  if (has_row_kernels(gate)) {
+  if (has_fused(gate)) {
     TORCH_CHECK(gate.sizes() == up.sizes(), "swiglu: a gate of ", gate.sizes(), " for ", up.sizes());
-    return SwigluFunction::apply(gate, up);
+    return c10::GradMode::is_enabled() ? SwigluFunction::apply(gate, up) : gated(gate.contiguous(), up.contiguous());
   }
   return at::silu(gate) * up;
 }

@@ -14,6 +14,9 @@ struct Linear {
   at::Tensor operator()(const at::Tensor& x) const;  // [..., in] -> [..., out]
 };
 
+// Logits of hidden states x [rows, C] over head [V, C]: [rows, V] float32.
+at::Tensor logits(const at::Tensor& x, const at::Tensor& head);
+
 // While one lives, a row's numbers in the projections that its thread calls do not depend on how many rows there are.
 // On the CPU, without gradients; slower where there are many.
 class RowByRow {
@@ -40,6 +43,9 @@ Rotary rotary(const at::Tensor& positions, const at::Tensor& frequencies, double
 
 // Rotates x [T, H, D] (halves paired, as Hugging Face does): x cos + rotate_half(x) sin.
 at::Tensor rotate(const at::Tensor& x, const Rotary& rotary);
+
+// rotate(rms_norm(x)), or rotate(x) where there is no weight.
+at::Tensor norm_rotate(const at::Tensor& x, const at::Tensor& weight, double epsilon, const Rotary& rotary);
 
 // silu(gate) * up
 at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up);

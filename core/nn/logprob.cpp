@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/nn/device_kernels.h"
+#include "core/nn/layers.h"
 #include "core/nn/row_kernels.h"
 
 namespace golong::nn {
@@ -57,6 +59,9 @@ void add_tile_cpu(const at::Tensor& logits, const at::Tensor& targets, int64_t s
 
 void add_tile(at::Tensor logits, const at::Tensor& targets, int64_t start, double temperature, Rows& to) {
   if (logits.device().is_cpu()) return add_tile_cpu(logits, targets, start, temperature, to);
+  if (const DeviceKernels* kernels = device_kernels(logits)) {
+    return kernels->logprob_tile(logits, targets, start, temperature, to.normalizer, to.mean, to.chosen);
+  }
   logits.div_(temperature);
   const at::Tensor part = at::logsumexp(logits, {1}).to(at::kDouble);
   const at::Tensor part_mean = (at::softmax(logits, 1) * logits).sum(1).to(at::kDouble);
@@ -73,9 +78,13 @@ struct RowGradients {
   at::Tensor logprobs, entropy;
 };
 
-// A tile of logits becomes its gradient.
-void tile_backward(at::Tensor logits, const at::Tensor& targets, int64_t start, double temperature, const Rows& rows,
-                   const RowGradients& grad) {
+// A tile of logits becomes its gradient, of the given type.
+at::Tensor tile_backward(at::Tensor logits, const at::Tensor& targets, int64_t start, double temperature,
+                         const Rows& rows, const RowGradients& grad, at::ScalarType type) {
+  if (const DeviceKernels* kernels = device_kernels(logits)) {
+    return kernels->logprob_tile_backward(logits, targets, start, temperature, rows.normalizer, rows.mean,
+                                          grad.logprobs, grad.entropy, type);
+  }
   if (logits.device().is_cpu()) {
     float* tile = logits.mutable_data_ptr<float>();
     const auto *normalizer = rows.normalizer.const_data_ptr<double>(), *mean = rows.mean.const_data_ptr<double>();
@@ -88,7 +97,7 @@ void tile_backward(at::Tensor logits, const at::Tensor& targets, int64_t start, 
                              {normalizer[i] - mean[i], normalizer[i]}, to_logprob[i], to_entropy[i]);
       }
     });
-    return;
+    return logits.to(type);
   }
   const at::Tensor g = grad.logprobs.div(temperature).unsqueeze(1), e = grad.entropy.div(temperature).unsqueeze(1);
   const at::Tensor entropy = (rows.normalizer - rows.mean).to(at::kFloat).unsqueeze(1);
@@ -97,12 +106,14 @@ void tile_backward(at::Tensor logits, const at::Tensor& targets, int64_t start, 
   logits.clamp_min_(-100).add_(entropy).mul_(e).add_(g).neg_().mul_(probabilities);
   const at::Tensor own = targets - start, inside = (own >= 0).logical_and(own < logits.size(1));
   logits.scatter_add_(1, own.clamp(0, logits.size(1) - 1).unsqueeze(1), g * inside.unsqueeze(1));
+  return logits.to(type);
 }
 
 // to (+)= a b, added up in float32: a sum of many small numbers in bfloat16 would stop growing.
 void add_product(const at::Tensor& to, const at::Tensor& a, const at::Tensor& b, bool first) {
   if (a.scalar_type() != at::kFloat) {
-    const at::Tensor product = at::matmul(a, b);
+    const at::Tensor product =
+        a.is_cuda() && a.scalar_type() == at::kBFloat16 ? at::mm(a, b, at::kFloat) : at::matmul(a, b);
     first ? to.copy_(product) : to.add_(product);
   } else if (first) {
     at::Tensor target = to;
@@ -118,10 +129,6 @@ void in_parts(int64_t all, int64_t size, const Body& body) {
   for (int64_t start = 0; start < all; start += size) body(start, std::min(size, all - start));
 }
 
-at::Tensor tile_logits(const at::Tensor& hidden, const at::Tensor& head) {
-  return at::matmul(hidden, head.t()).to(at::kFloat);
-}
-
 struct LogprobFunction : torch::autograd::Function<LogprobFunction> {
   static variable_list forward(AutogradContext* ctx, const at::Tensor& hidden, const at::Tensor& head,
                                const at::Tensor& targets, double temperature, int64_t tile_tokens,
@@ -131,7 +138,7 @@ struct LogprobFunction : torch::autograd::Function<LogprobFunction> {
       const at::Tensor some = hidden.narrow(0, start, count), some_targets = targets.narrow(0, start, count);
       Rows some_rows = rows.narrow(start, count);
       in_parts(head.size(0), tile_vocabulary, [&](int64_t first, int64_t width) {
-        add_tile(tile_logits(some, head.narrow(0, first, width)), some_targets, first, temperature, some_rows);
+        add_tile(logits(some, head.narrow(0, first, width)), some_targets, first, temperature, some_rows);
       });
     });
     ctx->save_for_backward({hidden, head, targets, rows.normalizer, rows.mean});
@@ -159,11 +166,11 @@ struct LogprobFunction : torch::autograd::Function<LogprobFunction> {
       const at::Tensor grad_part = at::empty(part.sizes(), part.options().dtype(at::kFloat));
       in_parts(hidden.size(0), ctx->saved_data["tile_tokens"].toInt(), [&](int64_t start, int64_t count) {
         const at::Tensor some = hidden.narrow(0, start, count);
-        at::Tensor d = tile_logits(some, part);
-        tile_backward(d, targets.narrow(0, start, count), first, temperature,
-                      {rows.normalizer.narrow(0, start, count), rows.mean.narrow(0, start, count), {}},
-                      {to_logprobs.narrow(0, start, count), to_entropy.narrow(0, start, count)});
-        d = d.to(head.scalar_type());
+        const at::Tensor d =
+            tile_backward(logits(some, part), targets.narrow(0, start, count), first, temperature,
+                          {rows.normalizer.narrow(0, start, count), rows.mean.narrow(0, start, count), {}},
+                          {to_logprobs.narrow(0, start, count), to_entropy.narrow(0, start, count)},
+                          head.scalar_type());
         if (to_hidden) add_product(grad_hidden.narrow(0, start, count), d, part, first == 0);
         if (to_head) add_product(grad_part, d.t(), some, start == 0);
       });
@@ -177,7 +184,8 @@ struct LogprobFunction : torch::autograd::Function<LogprobFunction> {
 }  // namespace
 
 TokenLogprobs token_logprobs(const at::Tensor& hidden, const at::Tensor& head, const at::Tensor& targets,
-                             double temperature, const LogprobTile& tile) {
+                             double temperature, LogprobTile tile) {
+  if (tile.tokens == 0) tile = hidden.is_cpu() ? LogprobTile{2048, 4096} : LogprobTile{4096, 16384};
   if (targets.numel() > 0) {
     const int64_t lowest = targets.min().item<int64_t>(), highest = targets.max().item<int64_t>();
     TORCH_CHECK(lowest >= 0 && highest < head.size(0), "targets from ", lowest, " to ", highest, " of ", head.size(0),

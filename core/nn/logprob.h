@@ -7,10 +7,11 @@
 
 namespace golong::nn {
 
-// A part of the [tokens, vocabulary] matrix: so much of it is there at a time, in float32 (32 MB by default).
+// A part of the [tokens, vocabulary] matrix, in float32: so much of it is there at a time. 0: what fits the device, 32 MB
+// on the CPU, 256 MB on CUDA.
 struct LogprobTile {
-  int64_t tokens = 2048;
-  int64_t vocabulary = 4096;
+  int64_t tokens = 0;
+  int64_t vocabulary = 0;
 };
 
 struct TokenLogprobs {
@@ -22,6 +23,6 @@ struct TokenLogprobs {
 // logarithm. Peak memory depends neither on T nor on V, but for a copy of hidden and head's gradients. Gradients are
 // exact.
 TokenLogprobs token_logprobs(const at::Tensor& hidden, const at::Tensor& head, const at::Tensor& targets,
-                             double temperature = 1.0, const LogprobTile& tile = {});
+                             double temperature = 1.0, LogprobTile tile = {});
 
 }  // namespace golong::nn

@@ -4,6 +4,8 @@
 
 #include <chrono>
 
+#include "core/nn/device.h"
+
 namespace golong::nn {
 
 double fastest_seconds(int64_t times, const std::function<void()>& run) {
@@ -17,20 +19,24 @@ double fastest_seconds(int64_t times, const std::function<void()>& run) {
   return best;
 }
 
-double measure_bandwidth() {
-  const int64_t count = int64_t{1} << 27;  // half a gigabyte, which no cache holds
-  const at::Tensor numbers = at::ones({count}, at::kFloat);
+double measure_bandwidth(at::Device device) {
+  const int64_t count = int64_t{1} << (device.is_cpu() ? 27 : 30);  // 0.5 and 4 gigabytes, which no cache holds
+  const at::Tensor numbers = at::ones({count}, at::TensorOptions().dtype(at::kFloat).device(device));
   double sink = 0;
   const double seconds = fastest_seconds(4, [&] { sink += numbers.sum().item<double>(); });
   return sink > 0 ? static_cast<double>(count) * 4 / seconds : 0;
 }
 
-double measure_matmul(at::ScalarType dtype) {
+double measure_matmul(at::ScalarType dtype, at::Device device) {
   // As large as takes ten milliseconds: close to the best, and soon done where the type is slow.
   for (int64_t size = 512;; size *= 2) {
-    const at::Tensor a = at::ones({size, size}, dtype), b = at::ones({size, size}, dtype);
-    at::Tensor c = at::empty({size, size}, dtype);
-    const double seconds = fastest_seconds(6, [&] { at::mm_out(c, a, b); });
+    const at::Tensor a = at::rand({size, size}, at::TensorOptions().device(device)).to(dtype), b = a.t().contiguous();
+    at::Tensor c = at::empty_like(a);
+    synchronize(device);
+    const double seconds = fastest_seconds(6, [&] {
+      at::mm_out(c, a, b);
+      synchronize(device);
+    });
     if (seconds >= 0.01 || size == 8192) return 2 * static_cast<double>(size * size * size) / seconds;
   }
 }

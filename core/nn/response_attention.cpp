@@ -3,7 +3,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "core/nn/attention.h"
-#include "core/nn/buckets.h"
+#include "core/nn/own_attention.h"
 #include "core/nn/segment.h"
 
 namespace golong::nn {
@@ -12,14 +12,14 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-std::vector<Bucket> buckets_of(const std::vector<int64_t>& lengths) {
+std::vector<Piece> pieces_of(const std::vector<int64_t>& lengths) {
   std::vector<Piece> pieces;
   int64_t start = 0;
   for (int64_t length : lengths) {
     if (length > 0) pieces.push_back({start, length});
     start += length;
   }
-  return make_buckets(std::move(pieces));
+  return pieces;
 }
 
 struct ResponseAttentionFunction : torch::autograd::Function<ResponseAttentionFunction> {
@@ -30,7 +30,7 @@ struct ResponseAttentionFunction : torch::autograd::Function<ResponseAttentionFu
     const Partial shared =
         segment_forward(span(q, 0, tokens), span(prompt_k, 0, prompt), span(prompt_v, 0, prompt), false, scale);
     at::Tensor out = rows(shared.out).contiguous(), lse = shared.lse.squeeze(0).t().contiguous();
-    own_forward(buckets_of(lengths), q, k, v, scale, out, lse);
+    own_forward(pieces_of(lengths), q, k, v, scale, out, lse);
     ctx->save_for_backward({q, k, v, prompt_k, prompt_v, out, lse});
     ctx->saved_data["lengths"] = lengths;
     ctx->saved_data["scale"] = scale;
@@ -49,7 +49,7 @@ struct ResponseAttentionFunction : torch::autograd::Function<ResponseAttentionFu
                          span(prompt_v, 0, prompt), {span(out, 0, tokens), lse.t().unsqueeze(0)}, false, scale);
     SegmentGradients own{rows(shared.q).contiguous(), at::empty_like(k, at::MemoryFormat::Contiguous),
                          at::empty_like(v, at::MemoryFormat::Contiguous)};
-    own_backward(buckets_of(ctx->saved_data["lengths"].toIntVector()), grad, q, k, v, out, lse, scale, own);
+    own_backward(pieces_of(ctx->saved_data["lengths"].toIntVector()), grad, q, k, v, out, lse, scale, own);
     return {own.q, own.k, own.v, rows(shared.k), rows(shared.v), {}, {}};
   }
 };

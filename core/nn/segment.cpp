@@ -7,6 +7,8 @@
 #include <cassert>
 #include <limits>
 
+#include "core/nn/cuda_segment.h"
+
 namespace golong::nn {
 namespace {
 
@@ -45,6 +47,7 @@ Partial segment_forward(const at::Tensor& q, const at::Tensor& k, const at::Tens
     auto [out, lse] = at::_scaled_dot_product_flash_attention_for_cpu(q, k, v, 0.0, causal, std::nullopt, scale);
     return {out, lse};
   }
+  if (has_cuda_segment(q)) return cuda_segment_forward(q, k, v, causal, scale);
   at::Tensor s = scores(q, k, causal, scale);
   at::Tensor lse = at::logsumexp(s, {-1});
   at::Tensor weights = s.sub_(lse.unsqueeze(-1)).exp_();
@@ -58,6 +61,7 @@ SegmentGradients segment_backward(const at::Tensor& grad_out, const at::Tensor& 
         grad_out, q, k, v, merged.out, merged.lse, 0.0, causal, std::nullopt, scale);
     return {gq, gk, gv};
   }
+  if (has_cuda_segment(q)) return cuda_segment_backward(grad_out, q, k, v, merged, causal, scale);
   at::Tensor weights = scores(q, k, causal, scale).sub_(merged.lse.unsqueeze(-1)).exp_();
   at::ScalarType wide = weights.scalar_type();
   at::Tensor g = grad_out.to(wide), keys = spread(k, q.size(1)).to(wide), values = spread(v, q.size(1)).to(wide);
@@ -67,5 +71,18 @@ SegmentGradients segment_backward(const at::Tensor& grad_out, const at::Tensor& 
           gather_heads(at::matmul(ds.transpose(-2, -1), q.to(wide)).mul_(scale), k.size(1)).to(k.scalar_type()),
           gather_heads(at::matmul(weights.transpose(-2, -1), g), v.size(1)).to(v.scalar_type())};
 }
+
+void merge_rows(at::Tensor& out, at::Tensor& lse, const at::Tensor& other_out, const at::Tensor& other_lse) {
+  at::Tensor merged = at::logaddexp(lse, other_lse);
+  at::Tensor mine = (lse - merged).exp_().unsqueeze(-1), theirs = (other_lse - merged).exp_().unsqueeze(-1);
+  out = (out * mine + other_out * theirs).to(out.scalar_type());
+  lse = merged;
+}
+
+at::Tensor span(const at::Tensor& x, int64_t start, int64_t count) {
+  return x.narrow(0, start, count).transpose(0, 1).unsqueeze(0);
+}
+
+at::Tensor rows(const at::Tensor& x) { return x.squeeze(0).transpose(0, 1); }
 
 }  // namespace golong::nn

@@ -1,7 +1,10 @@
 // One segment of attention, forward and backward, on the kernel that fits device and dtype: ATen's flash attention on
-// the CPU, plain matrix products elsewhere.
+// the CPU; on CUDA cuDNN's, flash attention or the memory-efficient one; plain matrix products where none fits.
 #pragma once
 #include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
 
 namespace golong::nn {
 
@@ -12,7 +15,8 @@ struct Partial {
 };
 
 // q [B, H, Tq, D], k and v [B, Hkv, Tk, D], H a multiple of Hkv (grouped query); strides are free but for the last
-// dimension, which is dense. `causal`: query i sees keys 0..i (aligned top-left). Tq and Tk must not be 0. No autograd.
+// dimension, which is dense. `causal`: query i sees keys 0..i (aligned top-left; on CUDA Tq must be Tk). Tq and Tk must
+// not be 0. No autograd.
 Partial segment_forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, bool causal, double scale);
 
 struct SegmentGradients {
@@ -23,5 +27,23 @@ struct SegmentGradients {
 // keys are exp(score - lse), and the gradients of several segments add up to that of the whole.
 SegmentGradients segment_backward(const at::Tensor& grad_out, const at::Tensor& q, const at::Tensor& k,
                                   const at::Tensor& v, const Partial& merged, bool causal, double scale);
+
+// Whether causal segments of any lengths, one behind the other, can be run at once: q [T, H, D], k and v [T, Hkv, D],
+// T the sum of the lengths, none of them 0.
+bool has_chain(const at::Tensor& q);
+// out [T, H, D], lse [T, H]
+Partial chain_forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                      const std::vector<int64_t>& lengths, double scale);
+// Likewise [T, heads, D].
+SegmentGradients chain_backward(const at::Tensor& grad_out, const at::Tensor& q, const at::Tensor& k,
+                                const at::Tensor& v, const Partial& merged, const std::vector<int64_t>& lengths,
+                                double scale);
+
+// Merges a second result into rows of the first: out [n, H, D], lse [n, H].
+void merge_rows(at::Tensor& out, at::Tensor& lse, const at::Tensor& other_out, const at::Tensor& other_lse);
+
+// [T, H, D] -> [1, H, count, D] without a copy, and back: [1, H, count, D] -> [count, H, D].
+at::Tensor span(const at::Tensor& x, int64_t start, int64_t count);
+at::Tensor rows(const at::Tensor& x);
 
 }  // namespace golong::nn

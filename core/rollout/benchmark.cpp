@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "core/base/error.h"
-#include "core/base/machine.h"
 #include "core/base/random.h"
+#include "core/nn/device.h"
 #include "core/nn/machine_speed.h"
 #include "core/rollout/engine.h"
 #include "core/rollout/kv_pages.h"
@@ -64,7 +64,7 @@ RolloutSpeed measure_rollout(const Model& model, const RolloutWork& work) {
          " tokens are more than the model's ", model.shape().max_positions, " positions");
   }
   RolloutSpeed speed;
-  const ProcessMemory memory;
+  const nn::PeakMemory memory(model.device());
   Sampling sampling;
   sampling.n = work.n;
   sampling.max_response_tokens = work.new_tokens;
@@ -79,9 +79,9 @@ RolloutSpeed measure_rollout(const Model& model, const RolloutWork& work) {
     speed.seconds = seconds;
     best = engine.stats();
   }
-  speed.peak_bytes = memory.peak_above();
-  speed.memory_bandwidth = nn::measure_bandwidth();
-  speed.matmul_flops = nn::measure_matmul(model.dtype());
+  speed.peak_bytes = memory.above();
+  speed.memory_bandwidth = nn::measure_bandwidth(model.device());
+  speed.matmul_flops = nn::measure_matmul(model.dtype(), model.device());
   speed.first_token_seconds = best.first_token_seconds;
   speed.prefill_tokens = static_cast<double>(best.prompt_tokens) / best.prefill_seconds;
   const int64_t rows = work.n * work.groups;

@@ -1,7 +1,6 @@
 #include "core/rollout/engine.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
@@ -12,9 +11,10 @@
 #include <utility>
 
 #include "core/base/error.h"
-#include "core/base/machine.h"
 #include "core/base/random.h"
+#include "core/nn/device.h"
 #include "core/nn/layers.h"
+#include "core/rollout/choose_tokens.h"
 #include "core/rollout/forward.h"
 #include "core/rollout/schedule.h"
 
@@ -25,10 +25,11 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-int64_t budget(const EngineOptions& options) {
-  if (options.kv_cache_bytes > 0) return options.kv_cache_bytes;
-  const uint64_t memory = this_machine().memory;
-  return static_cast<int64_t>((memory > 0 ? memory : uint64_t{8} << 30) / 2);
+// With what the caller left to us.
+EngineOptions complete(EngineOptions options, at::Device device) {
+  if (options.kv_cache_bytes == 0) options.kv_cache_bytes = nn::memory_of(device) / (device.is_cpu() ? 2 : 3);
+  if (options.prefill_chunk_tokens == 0) options.prefill_chunk_tokens = device.is_cpu() ? 2048 : 8192;
+  return options;
 }
 
 // A response whose next token is to be chosen, and the row of its logits.
@@ -43,9 +44,9 @@ struct Pick {
 struct RolloutEngine::State {
   State(const Model& m, EngineOptions o)
       : model(m),
-        options(o),
-        budget_bytes(budget(o)),
-        memory(std::make_unique<KvMemory>(m.shape(), m.dtype(), budget_bytes)) {}
+        options(complete(o, m.device())),
+        is_budget_ours(o.kv_cache_bytes == 0),
+        memory(std::make_unique<KvMemory>(m.shape(), m.dtype(), m.device(), options.kv_cache_bytes)) {}
 
   // One call of generate().
   struct Call {
@@ -62,7 +63,9 @@ struct RolloutEngine::State {
     stats.kv_bytes = std::max(stats.kv_bytes, memory->pages().in_use() * memory->pages().page_bytes());
   }
   // For what is kept that was never computed, or is not finite.
-  void lose_memory() { memory = std::make_unique<KvMemory>(model.shape(), model.dtype(), budget_bytes); }
+  void lose_memory() {
+    memory = std::make_unique<KvMemory>(model.shape(), model.dtype(), model.device(), options.kv_cache_bytes);
+  }
   void run(std::vector<Group>& groups, const Sampling& sampling, uint64_t seed, Stream stream,
            const RolloutHooks& hooks);
   void enter(Call& call);
@@ -74,7 +77,7 @@ struct RolloutEngine::State {
 
   const Model& model;
   const EngineOptions options;
-  const int64_t budget_bytes;
+  const bool is_budget_ours;
   std::unique_ptr<KvMemory> memory;
   std::optional<std::pair<int64_t, Stream>> kept;  // the weights and the stream that made what is kept in memory
   bool computing = false;                          // prompts are in memory that are not yet computed
@@ -83,11 +86,17 @@ struct RolloutEngine::State {
 
 RolloutEngine::RolloutEngine(const Model& model, EngineOptions options)
     : state_(std::make_unique<State>(model, options)) {
-  if (!model.device().is_cpu()) fail("generation runs on the CPU in this version; set model.device = \"cpu\"");
+  if (options.batch_invariant && !model.device().is_cpu()) {
+    fail("rollout.batch_invariant: products on CUDA depend on how many rows they have; it works on the CPU alone");
+  }
 }
 RolloutEngine::~RolloutEngine() = default;
 const RolloutStats& RolloutEngine::stats() const { return state_->stats; }
 void RolloutEngine::check(const Prompt& prompt, const Sampling& sampling) const { state_->check(prompt, sampling); }
+void RolloutEngine::give_back() {
+  state_->kept.reset();
+  state_->memory->forget();
+}
 int64_t RolloutEngine::page_bytes() const { return state_->memory->pages().page_bytes(); }
 
 void RolloutEngine::State::check(const Prompt& prompt, const Sampling& sampling) const {
@@ -107,10 +116,10 @@ void RolloutEngine::State::check(const Prompt& prompt, const Sampling& sampling)
   }
   const int64_t response = std::min(sampling.max_response_tokens, positions - tokens);
   const int64_t needed = (pages_of(tokens) + pages_of(response)) * memory->pages().page_bytes();
-  if (needed > budget_bytes) {
+  if (needed > options.kv_cache_bytes) {
     fail("row ", prompt.uid, ": keys and values of the prompt of ", tokens, " tokens and of one response of ", response,
-         " take ", needed, " bytes, rollout.kv_cache_bytes allows ", budget_bytes,
-         options.kv_cache_bytes > 0 ? "" : " (half of the machine's memory)",
+         " take ", needed, " bytes, rollout.kv_cache_bytes allows ", options.kv_cache_bytes,
+         is_budget_ours ? (model.device().is_cpu() ? " (half of the machine's memory)" : " (a third of the device's)") : "",
          "; raise it, lower data.max_prompt_tokens or rollout.max_response_tokens, or take model.dtype = \"bfloat16\"");
   }
 }
@@ -208,34 +217,29 @@ void RolloutEngine::State::decode(Call& call) {
 // Picks the next token of each response from the hidden states that the picks name. In parts, so that the logits of
 // many rows over a large vocabulary are never there together.
 void RolloutEngine::State::choose(Call& call, const at::Tensor& hidden, const std::vector<Pick>& picks) {
-  constexpr int64_t kRows = 64;
-  const nn::Linear head{model.head(), {}};
+  const int64_t most = model.device().is_cpu() ? 64 : 512;
   for (size_t first = 0, next = 0; first < picks.size(); first = next) {
-    const int64_t start = picks[first].row, count = std::min(kRows, hidden.size(0) - start);
+    const int64_t start = picks[first].row, count = std::min(most, hidden.size(0) - start);
     std::vector<Pick> part;
     for (; next < picks.size() && picks[next].row < start + count; ++next) {
       part.push_back({picks[next].active, picks[next].sample, picks[next].row - start});
     }
-    choose_from(call, head(hidden.narrow(0, start, count)).to(at::kFloat), part);
+    choose_from(call, nn::logits(hidden.narrow(0, start, count), model.head()), part);
   }
   call.schedule.retire();
 }
 
 // logits [rows, V]
 void RolloutEngine::State::choose_from(Call& call, const at::Tensor& logits, const std::vector<Pick>& picks) {
-  const auto vocabulary = static_cast<size_t>(logits.size(1));
-  const float* data = logits.const_data_ptr<float>();
-  std::vector<TokenChoice> choices(picks.size());
-  at::parallel_for(0, static_cast<int64_t>(picks.size()), 1, [&](int64_t begin, int64_t end) {
-    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
-      const auto& [active, sample, row] = picks[i];
-      const Prompt& prompt = active->group->prompt;
-      const uint64_t key = random_key({call.seed, static_cast<uint64_t>(call.stream), prompt.key, prompt.draw, sample,
-                                       active->group->responses[sample].token_ids.size()});
-      choices[i] = choose_token({data + static_cast<size_t>(row) * vocabulary, vocabulary}, call.sampling.rule,
-                                active->samples[sample].seen.ids(), key);
-    }
-  });
+  std::vector<TokenRequest> requests;
+  requests.reserve(picks.size());
+  for (const auto& [active, sample, row] : picks) {
+    const Prompt& prompt = active->group->prompt;
+    const uint64_t key = random_key({call.seed, static_cast<uint64_t>(call.stream), prompt.key, prompt.draw, sample,
+                                     active->group->responses[sample].token_ids.size()});
+    requests.push_back({row, active->samples[sample].seen.ids(), key});
+  }
+  const std::vector<TokenChoice> choices = choose_tokens(logits, call.sampling.rule, requests);
   for (size_t i = 0; i < picks.size(); ++i) add_token(call, *picks[i].active, picks[i].sample, choices[i]);
 }
 

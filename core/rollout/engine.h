@@ -26,8 +26,8 @@ enum class Stream : uint64_t { train = 0, eval = 1 };
 
 struct EngineOptions {
   int64_t max_running_responses = 256;
-  int64_t prefill_chunk_tokens = 2048;
-  int64_t kv_cache_bytes = 0;  // for keys and values; 0: half of the machine's memory
+  int64_t prefill_chunk_tokens = 0;  // 0: 2048 on the CPU, 8192 on CUDA
+  int64_t kv_cache_bytes = 0;        // for keys and values; 0: half of the machine's memory, a third of CUDA's
   bool share_prefixes = true;  // prompts that begin alike are computed once up to where they differ, in pages of 64
   bool batch_invariant = false;
 };
@@ -66,6 +66,9 @@ class RolloutEngine {
 
   // What generate() throws for this prompt.
   void check(const Prompt& prompt, const Sampling& sampling) const;
+
+  // Forgets the prompts that are kept for a next call, and gives the memory of keys and values back.
+  void give_back();
 
   const RolloutStats& stats() const;  // of the last call
   int64_t page_bytes() const;         // of 64 tokens' keys and values

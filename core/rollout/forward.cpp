@@ -2,6 +2,10 @@
 
 #include <ATen/ATen.h>
 
+#include <memory>
+
+#include "core/rollout/device_attention.h"
+
 namespace golong {
 namespace {
 
@@ -17,6 +21,20 @@ class PagedAttention : public Attention {
  private:
   KvPages& pages_;
   const std::vector<PagedGroup>& groups_;
+};
+
+class PagedAttentionOnDevice : public Attention {
+ public:
+  PagedAttentionOnDevice(KvPages& pages, const std::vector<PagedGroup>& groups, int64_t heads)
+      : prepared_(pages, groups, heads) {}
+
+  at::Tensor attend(int64_t layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                    double scale) override {
+    return prepared_.attend(q, k, v, layer, scale);
+  }
+
+ private:
+  DeviceAttention prepared_;
 };
 
 }  // namespace
@@ -39,8 +57,13 @@ void ForwardBatch::add_tokens(std::span<const int32_t> tokens, int64_t position)
 }
 
 at::Tensor ForwardBatch::run(const Model& model, KvPages& pages) const {
-  PagedAttention attention(pages, groups_);
-  return model.hidden(at::tensor(ids_, at::kLong), at::tensor(positions_, at::kLong), attention);
+  const at::Tensor inputs = at::stack({at::tensor(ids_, at::kLong), at::tensor(positions_, at::kLong)})
+                                .to(model.device());  // in one copy
+  const auto attention = [&]() -> std::unique_ptr<Attention> {
+    if (model.device().is_cpu()) return std::make_unique<PagedAttention>(pages, groups_);
+    return std::make_unique<PagedAttentionOnDevice>(pages, groups_, model.shape().heads);
+  }();
+  return model.hidden(inputs[0], inputs[1], *attention);
 }
 
 }  // namespace golong

@@ -18,7 +18,8 @@ std::vector<uint64_t> prefix_names(std::span<const int32_t> tokens);
 // Not thread-safe.
 class KvMemory {
  public:
-  KvMemory(const ModelShape& shape, at::ScalarType dtype, int64_t budget_bytes) : pages_(shape, dtype, budget_bytes) {}
+  KvMemory(const ModelShape& shape, at::ScalarType dtype, at::Device device, int64_t budget_bytes)
+      : pages_(shape, dtype, device, budget_bytes) {}
 
   KvPages& pages() { return pages_; }
 

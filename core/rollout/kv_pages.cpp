@@ -5,6 +5,8 @@
 
 #include <cassert>
 
+#include "core/base/error.h"
+
 namespace golong {
 namespace {
 
@@ -31,11 +33,12 @@ void write_tokens(const KvPages& pages, const PageList& list, int64_t layer, int
 
 }  // namespace
 
-KvPages::KvPages(const ModelShape& shape, at::ScalarType dtype, int64_t budget_bytes)
+KvPages::KvPages(const ModelShape& shape, at::ScalarType dtype, at::Device device, int64_t budget_bytes)
     : layers_(shape.layers),
       kv_heads_(shape.kv_heads),
       layout_{shape.head_dim},
       dtype_(dtype),
+      device_(device),
       limit_(budget_bytes / page_bytes()) {
   TORCH_CHECK(dtype == at::kFloat || dtype == at::kBFloat16, "keys and values in ", dtype, " are not built");
 }
@@ -43,15 +46,29 @@ KvPages::KvPages(const ModelShape& shape, at::ScalarType dtype, int64_t budget_b
 int32_t KvPages::take() {
   if (free_.empty()) {
     if (allocated() >= limit_) return -1;
-    free_.push_back(static_cast<int32_t>(pages_.size()));
-    // Zeroed: places that are not yet written are read by the kernel's dense loops and masked afterwards.
-    pages_.push_back(at::zeros({layers_ * kv_heads_ * layout_.size()}, at::TensorOptions().dtype(dtype_)));
+    // Zeroed: places that are not yet written are read by the kernels' dense loops and masked afterwards.
+    if (device_.is_cpu()) {
+      pages_.push_back(at::zeros({layers_ * kv_heads_ * layout_.size()}, at::TensorOptions().dtype(dtype_)));
+    } else if (!pool_.defined()) {
+      make_pool();
+    }
+    free_.push_back(static_cast<int32_t>(holders_.size()));
     holders_.push_back(0);
   }
   const int32_t page = free_.back();
   free_.pop_back();
   hold(page);
   return page;
+}
+
+void KvPages::make_pool() {
+  try {
+    pool_ = at::zeros({2, layers_, limit_, kPageTokens, kv_heads_, layout_.head_dim},
+                      at::TensorOptions().dtype(dtype_).device(device_));
+  } catch (const c10::OutOfMemoryError&) {
+    fail("rollout.kv_cache_bytes: ", device_.str(), " has no room for ", limit_ * page_bytes(),
+         " bytes of keys and values beside what is there already; set it lower");
+  }
 }
 
 void KvPages::release(int32_t page) {
@@ -62,6 +79,7 @@ void KvPages::release(int32_t page) {
 void KvPages::give_back() {
   assert(in_use() == 0);
   pages_.clear();
+  pool_.reset();
   holders_.clear();
   free_.clear();
 }
@@ -75,7 +93,8 @@ void KvPages::write(const PageList& list, int64_t layer, int64_t start, const at
 }
 
 int64_t KvPages::page_bytes() const {
-  return layers_ * kv_heads_ * layout_.size() * static_cast<int64_t>(c10::elementSize(dtype_));
+  const int64_t head = device_.is_cpu() ? layout_.size() : 2 * kPageTokens * layout_.head_dim;
+  return layers_ * kv_heads_ * head * static_cast<int64_t>(c10::elementSize(dtype_));
 }
 
 }  // namespace golong

@@ -22,7 +22,7 @@ struct PageList {
   int64_t tokens = 0;  // that the pages hold, or will hold after the present forward
 };
 
-// Where a page of one layer and key-value head has its keys [kPageTokens, D] and values [kPageTokens, value_stride], D
+// Where, on the CPU, a page of one layer and key-value head has its keys [kPageTokens, D] and values [kPageTokens, value_stride], D
 // rounded up to a multiple of 16. Both are cut so that the kernel reads them from front to end, 32 numbers at a time:
 // keys as blocks of 32 tokens, each [D, 32]; values as blocks of 32 dimensions (the last may have 16), each
 // [kPageTokens, 32].
@@ -43,11 +43,11 @@ struct PageLayout {
   int64_t size() const { return (head_dim + value_stride()) * kPageTokens; }  // keys, then values
 };
 
-// All pages of an engine, each with the number of its holders. Not thread-safe, but for writes to different places and
-// reads.
+// All pages of an engine, each with the number of its holders. On the CPU memory grows page by page; on another device
+// the first page takes all of the budget. Not thread-safe, but for writes to different places and reads.
 class KvPages {
  public:
-  KvPages(const ModelShape& shape, at::ScalarType dtype, int64_t budget_bytes);
+  KvPages(const ModelShape& shape, at::ScalarType dtype, at::Device device, int64_t budget_bytes);
 
   // Takes a page, with one holder. -1 where the budget holds no more.
   int32_t take();
@@ -57,10 +57,10 @@ class KvPages {
 
   void give_back();  // all memory; nobody may hold a page
 
-  // Writes keys and values [count, Hkv, D] of one layer, dense, behind `start` tokens of the list.
+  // The CPU: writes keys and values [count, Hkv, D] of one layer, dense, behind `start` tokens of the list.
   void write(const PageList& list, int64_t layer, int64_t start, const at::Tensor& k, const at::Tensor& v);
 
-  // The keys and the values of a page.
+  // The CPU: the keys and the values of a page.
   template <class T>
   T* keys(int32_t page, int64_t layer, int64_t head) const {
     return static_cast<T*>(pages_[static_cast<size_t>(page)].mutable_data_ptr()) +
@@ -71,21 +71,30 @@ class KvPages {
     return keys<T>(page, layer, head) + layout_.head_dim * kPageTokens;
   }
 
+  // Another device: the keys and the values of all pages, [pages, kPageTokens, Hkv, D].
+  at::Tensor keys_of(int64_t layer) const { return pool_.select(0, 0).select(0, layer); }
+  at::Tensor values_of(int64_t layer) const { return pool_.select(0, 1).select(0, layer); }
+
   const PageLayout& layout() const { return layout_; }
   int64_t kv_heads() const { return kv_heads_; }
+  at::Device device() const { return device_; }
   at::ScalarType dtype() const { return dtype_; }
 
   int64_t page_bytes() const;
   int64_t limit() const { return limit_; }  // pages that the budget holds
   int64_t in_use() const { return allocated() - static_cast<int64_t>(free_.size()); }
-  int64_t allocated() const { return static_cast<int64_t>(pages_.size()); }  // pages; they stay until give_back()
+  int64_t allocated() const { return static_cast<int64_t>(holders_.size()); }  // pages; they stay until give_back()
 
  private:
+  void make_pool();
+
   int64_t layers_, kv_heads_;
   PageLayout layout_;
   at::ScalarType dtype_;
+  at::Device device_;
   int64_t limit_;
-  std::vector<at::Tensor> pages_;
+  std::vector<at::Tensor> pages_;  // on the CPU
+  at::Tensor pool_;                // elsewhere: [keys and values, layers, pages, kPageTokens, Hkv, D]
   std::vector<int32_t> holders_;
   std::vector<int32_t> free_;
 };

@@ -44,6 +44,7 @@ struct SamplingOptions {
 struct GeneratorOptions {
   std::string model;
   std::string dtype = "float32";
+  std::string device = "cpu";
   std::string chat_template = ModelConfig().chat_template;
   SamplingOptions sampling;
 };
@@ -71,8 +72,9 @@ struct ChatTerminal {
 
 // What both benchmarks of a model take. 0 threads: all cores.
 struct EngineBenchOptions {
-  std::string model;
+  std::string model;  // fresh weights where the folder has none
   std::string dtype = "float32";
+  std::string device = "cpu";
   int64_t prompt_tokens = 2048, n = 16, groups = 1, repetitions = 3, threads = 0;
 };
 
@@ -104,7 +106,7 @@ struct EngineApi {
   void (*make_model)(const std::string& config_json, const std::string& output, uint64_t seed);
   // {id, prompt_ids, response_ids} -> {id, logprobs}; `dtype` "" as config.json says.
   void (*logprobs)(const std::string& model, const std::string& input, const std::string& output,
-                   const std::string& dtype);
+                   const std::string& dtype, const std::string& device);
   // Responses to the prompts of a file; returns how many rows have some.
   int64_t (*generate)(const GenerateOptions&, StopFlag*);
   void (*chat)(const ChatOptions&, const ChatTerminal&);

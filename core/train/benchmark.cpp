@@ -8,9 +8,9 @@
 
 #include "core/base/error.h"
 #include "core/base/file.h"
-#include "core/base/machine.h"
 #include "core/base/random.h"
 #include "core/model/safetensors.h"
+#include "core/nn/device.h"
 #include "core/nn/machine_speed.h"
 #include "core/train/flops.h"
 #include "core/train/learner.h"
@@ -117,7 +117,7 @@ TrainSpeed measure_training(Model& model, TrainBatch batch, const TrainBenchOpti
   config.warmup_steps = 0;
   config.micro_batch_tokens = options.micro_batch_tokens;
   config.share_prefix = options.share_prefix;
-  const ProcessMemory memory;
+  const nn::PeakMemory memory(model.device());
   Learner learner(model, config, 1);
   const Metrics first = learner.update(batch.groups, batch.advantages);
   if (!first.contains("train/loss")) fail("the loss or a gradient of the batch is not finite");
@@ -134,12 +134,13 @@ TrainSpeed measure_training(Model& model, TrainBatch batch, const TrainBenchOpti
   for (int64_t i = 0; i < options.repetitions; ++i) {
     Timer timer;
     learner.update(batch.groups, batch.advantages);
+    nn::synchronize(model.device());
     seconds.push_back(timer.lap());
   }
   std::sort(seconds.begin(), seconds.end());
   speed.median_seconds = seconds[seconds.size() / 2];
-  speed.peak_bytes = memory.peak_above();
-  speed.matmul_flops = nn::measure_matmul(model.dtype());
+  speed.peak_bytes = memory.above();
+  speed.matmul_flops = nn::measure_matmul(model.dtype(), model.device());
   return speed;
 }
 

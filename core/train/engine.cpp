@@ -11,6 +11,7 @@
 #include "core/base/file.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/eval/evaluate.h"
+#include "core/nn/device.h"
 #include "core/report/progress.h"
 #include "core/rollout/benchmark.h"
 #include "core/rollout/options.h"
@@ -100,17 +101,26 @@ void make_fresh_model(const std::string& config_json, const std::string& output,
   save_model(*make_model(shape, at::kFloat, at::kCPU, seed), output, at::kFloat, source);
 }
 
+// A folder that has no weights is measured with fresh ones.
+std::unique_ptr<Model> model_to_measure(const EngineBenchOptions& options) {
+  const at::Device device = nn::open_device(options.device);
+  const at::ScalarType dtype = parse_dtype(options.dtype);
+  if (has_weights(options.model)) return load_model(options.model, dtype, device);
+  return make_model(read_shape(options.model), dtype, device, 0);
+}
+
 std::string bench_rollout(const RolloutBenchOptions& options) {
   keep_memory();
   if (options.threads > 0) at::set_num_threads(static_cast<int>(options.threads));
   const RolloutWork work{options.prompt_tokens, options.n, options.new_tokens, options.groups, options.repetitions};
-  const RolloutSpeed speed = measure_rollout(*load_model(options.model, parse_dtype(options.dtype), at::kCPU), work);
+  const RolloutSpeed speed = measure_rollout(*model_to_measure(options), work);
   return json::serialize(
       json::object{{"prompt_tokens", work.prompt_tokens},
                    {"n", work.n},
                    {"new_tokens", work.new_tokens},
                    {"groups", work.groups},
                    {"dtype", options.dtype},
+                   {"device", options.device},
                    {"threads", at::get_num_threads()},
                    {"seconds", speed.seconds},
                    {"time_to_first_token_s", speed.first_token_seconds},
@@ -129,12 +139,13 @@ std::string bench_rollout(const RolloutBenchOptions& options) {
 std::string bench_train(const TrainBenchOptions& options) {
   keep_memory();
   if (options.threads > 0) at::set_num_threads(static_cast<int>(options.threads));
-  const std::unique_ptr<Model> model = load_model(options.model, parse_dtype(options.dtype), at::kCPU);
+  const std::unique_ptr<Model> model = model_to_measure(options);
   const int64_t vocabulary = model->shape().vocabulary;
   const TrainBatch batch =
       options.batch.empty() ? random_train_batch(options, vocabulary) : read_train_batch(options.batch, vocabulary);
   const TrainSpeed speed = measure_training(*model, batch, options);
   return json::serialize(json::object{{"dtype", options.dtype},
+                                      {"device", options.device},
                                       {"threads", at::get_num_threads()},
                                       {"share_prefix", options.share_prefix},
                                       {"median_s", speed.median_seconds},
@@ -149,7 +160,9 @@ std::string bench_train(const TrainBenchOptions& options) {
 
 std::string describe() {
   std::ostringstream text;
-  text << "LibTorch " << TORCH_VERSION << ", " << at::get_num_threads() << " threads, CPU";
+  const std::string devices = nn::describe_cuda_devices();
+  text << "LibTorch " << TORCH_VERSION << ", " << at::get_num_threads() << " threads, "
+       << (devices.empty() ? "CPU" : "CPU and CUDA: " + devices);
   return text.str();
 }
 

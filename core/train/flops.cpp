@@ -11,14 +11,15 @@ namespace {
 // Weights that each token is multiplied with; of the experts those that it is sent to.
 double weights_of_token(const Model& model) {
   const ModelShape& shape = model.shape();
-  double weights = 0;
+  double all = 0, experts = 0;
   for (const auto& [name, tensor] : model.parameters()) {
     if (tensor.dim() < 2 || name == "model.embed_tokens.weight" || name == "lm_head.weight") continue;
     const bool expert = name.find(".mlp.experts.") != std::string::npos;
-    weights += static_cast<double>(tensor.numel()) *
-               (expert ? static_cast<double>(shape.experts.per_token) / static_cast<double>(shape.experts.count) : 1);
+    (expert ? experts : all) += static_cast<double>(tensor.numel());
   }
-  return weights;
+  if (experts > 0)
+    all += experts * static_cast<double>(shape.experts.per_token) / static_cast<double>(shape.experts.count);
+  return all;
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "core/base/error.h"
 #include "core/eval/evaluate.h"
+#include "core/nn/device.h"
 #include "core/train/workspace.h"
 
 namespace golong {
@@ -9,7 +10,7 @@ namespace golong {
 Generator::Generator(const GeneratorOptions& options, int64_t n, bool uses_chat)
     : tokenizer_(Tokenizer::load(options.model)),
       chat_(ChatTemplate::by_name(options.chat_template)),
-      model_(load_model(options.model, parse_dtype(options.dtype), at::kCPU)),
+      model_(load_model(options.model, parse_dtype(options.dtype), nn::open_device(options.device))),
       engine_(*model_, {}),
       seed_(options.sampling.seed) {
   keep_memory();

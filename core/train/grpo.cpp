@@ -11,11 +11,11 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/file_lock.h"
-#include "core/base/machine.h"
 #include "core/base/version.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/config/difference.h"
 #include "core/eval/evaluate.h"
+#include "core/nn/device.h"
 #include "core/nn/machine_speed.h"
 #include "core/plugin/normalizer.h"
 #include "core/report/log.h"
@@ -68,7 +68,7 @@ class GrpoRun {
   CheckpointStore checkpoints_;
   int64_t first_step_ = 0;         // steps that were done before
   int64_t saved_ = 0;              // the newest checkpoint's step
-  ProcessMemory memory_;           // since the last step ended
+  nn::PeakMemory memory_;          // since the last step ended
   double peak_flops_ = 0;          // a second, of matrix products
   double save_seconds_ = 0;        // of the last checkpoint, reported with the next step
   double reward_ = 0, speed_ = 0;  // of the newest step that generated something, for the progress line
@@ -120,7 +120,8 @@ GrpoRun::GrpoRun(const Config& config, std::shared_ptr<const plugin::Registry> r
       reference_(open_reference(config, *work_.model)),
       learner_(*work_.model, config.train, config.rollout.max_response_tokens, config.rollout.temperature,
                reference_.model.get()),
-      checkpoints_(checkpoint_folder(config), config.checkpoint.keep) {
+      checkpoints_(checkpoint_folder(config), config.checkpoint.keep),
+      memory_(work_.model->device()) {
   first_step_ = options.resume ? restore() : 0;
   if (const int64_t steps = total_steps(config, rows_->size()); steps < first_step_) {
     fail(config.run.directory, " has done ", first_step_, " steps already, more than ", steps,
@@ -144,6 +145,7 @@ Metrics GrpoRun::learn(int64_t step, const std::vector<Group>& groups,
   const auto& trained = filter ? filtered.groups : groups;
   const auto& values = filter ? filtered.advantages : advantages;
   try {
+    rollout_.give_back();  // of use no more: the weights change
     Metrics metrics = learner_.update(trained, values);
     if (filter) metrics["train/overlong_filtered"] = 1 - responses_of(trained) / responses_of(groups);
     return metrics;
@@ -164,6 +166,7 @@ Metrics GrpoRun::step(int64_t step) {
   progress_->phase("update");
   std::vector<std::vector<double>> advantages = compute_advantages(normalizer_, groups, config_.rewards, metrics);
   add(metrics, learn(step, groups, advantages));
+  nn::synchronize(work_.model->device());  // the last optimizer step may go on
   metrics["time/update"] = timer.lap();
   std::vector<double> flat;
   for (const auto& group : advantages) flat.insert(flat.end(), group.begin(), group.end());
@@ -174,7 +177,8 @@ Metrics GrpoRun::step(int64_t step) {
   double tokens = 0;
   for (const Group& group : groups) tokens += static_cast<double>(packed_tokens(group));
   add(metrics, speed_metrics(metrics, tokens, peak_flops_));
-  metrics["perf/peak_memory_bytes"] = static_cast<double>(std::exchange(memory_, ProcessMemory()).peak());
+  metrics["perf/peak_memory_bytes"] = static_cast<double>(memory_.peak());
+  memory_ = nn::PeakMemory(work_.model->device());
   metrics["time/save"] = std::exchange(save_seconds_, 0);
   return metrics;
 }
@@ -308,7 +312,7 @@ std::optional<Metrics> GrpoRun::whole_step(int64_t step) {
 int64_t GrpoRun::run() {
   const int64_t steps = total_steps(config_, rows_->size());
   learner_.expect(steps);
-  peak_flops_ = nn::measure_matmul(work_.model->dtype());
+  peak_flops_ = nn::measure_matmul(work_.model->dtype(), work_.model->device());
   files_.emplace(config_, options_.resume && first_step_ > 0 ? std::optional<int64_t>(first_step_) : std::nullopt);
   if (eval_rows_ && first_step_ == 0) {
     std::optional<Evaluation> before = measure(0);

@@ -9,6 +9,7 @@
 
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/nn/device.h"
 #include "core/train/forward.h"
 #include "core/train/workspace.h"
 
@@ -45,8 +46,8 @@ at::ScalarType dtype_of(const ModelShape& shape, const std::string& asked) {
 }  // namespace
 
 void write_logprobs(const std::string& folder, const std::string& input, const std::string& output,
-                    const std::string& dtype) {
-  std::unique_ptr<Model> model = load_model(folder, dtype_of(read_shape(folder), dtype), at::kCPU);
+                    const std::string& dtype, const std::string& device) {
+  std::unique_ptr<Model> model = load_model(folder, dtype_of(read_shape(folder), dtype), nn::open_device(device));
   std::ifstream in(input);
   if (!in) fail("cannot open ", input);
   c10::NoGradGuard no_grad;
@@ -64,7 +65,7 @@ void write_logprobs(const std::string& folder, const std::string& input, const s
     if (group.prompt.token_ids.empty()) fail(where, ": prompt_ids is empty; at least one token is needed");
     json::array logprobs;
     if (!group.responses[0].token_ids.empty()) {
-      at::Tensor values = response_logprobs(*model, pack({&group}, model->device()), 1).logprobs.contiguous();
+      at::Tensor values = response_logprobs(*model, pack({&group}, model->device()), 1).logprobs.to(at::kCPU).contiguous();
       for (int64_t i = 0; i < values.size(0); ++i) {
         const float value = values.const_data_ptr<float>()[i];
         if (!std::isfinite(value)) {

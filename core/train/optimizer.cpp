@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <ATen/ops/_fused_adamw.h>
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
@@ -66,14 +67,12 @@ void AdamW::accumulate() {
 
 double AdamW::gradient_norm() {
   accumulate();
-  double squares = 0;
+  std::vector<at::Tensor> norms;  // read together: a device is waited for once
   for (const Slot& slot : slots_) {
     const at::Tensor& gradient = slot.gradient();
-    if (!gradient.defined()) continue;
-    double norm = at::linalg_vector_norm(gradient, 2, std::nullopt, false, at::kFloat).item<double>();
-    squares += norm * norm;
+    if (gradient.defined()) norms.push_back(at::linalg_vector_norm(gradient, 2, std::nullopt, false, at::kFloat));
   }
-  return std::sqrt(squares);
+  return norms.empty() ? 0 : at::stack(norms).to(at::kDouble).square().sum().sqrt().item<double>();
 }
 
 const at::Tensor& AdamW::gradient(const std::string& name) const {
@@ -86,6 +85,7 @@ void AdamW::step(double learning_rate, double scale) {
   accumulate();
   ++steps_;
   c10::NoGradGuard no_grad;
+  if (!slots_.empty() && !slots_[0].parameter.is_cpu()) return step_on_device(learning_rate, scale);
   double step = static_cast<double>(steps_);
   for (Slot& slot : slots_) {
     if (!slot.gradient().defined()) continue;
@@ -104,6 +104,21 @@ void AdamW::step(double learning_rate, double scale) {
     const float* g = gradient.const_data_ptr<float>();
     at::parallel_for(0, target.numel(), 16384,
                      [&](int64_t begin, int64_t end) { update(weight, g, first, second, begin, end, u); });
+    if (slot.master.defined()) slot.parameter.detach().copy_(slot.master);
+  }
+}
+
+// By LibTorch's kernel. It would write clipped gradients back, so that they are scaled in a copy, one at a time.
+void AdamW::step_on_device(double learning_rate, double scale) {
+  const at::Tensor steps = at::full({}, static_cast<double>(steps_), slots_[0].first.options());
+  for (Slot& slot : slots_) {
+    if (!slot.gradient().defined()) continue;
+    const at::Tensor gradient = slot.gradient().contiguous();
+    const at::Tensor weight = slot.master.defined() ? slot.master : slot.parameter.detach();
+    at::_fused_adamw_({weight}, {scale == 1 ? gradient : gradient * scale}, {slot.first}, {slot.second}, {}, {steps},
+                      learning_rate, options_.beta1, options_.beta2,
+                      slot.parameter.dim() > 1 ? options_.weight_decay : 0, options_.epsilon, /*amsgrad=*/false,
+                      /*maximize=*/false);
     if (slot.master.defined()) slot.parameter.detach().copy_(slot.master);
   }
 }

@@ -52,6 +52,8 @@ class AdamW {
 
     const at::Tensor& gradient() const { return sum.defined() ? sum : parameter.grad(); }
   };
+  void step_on_device(double learning_rate, double scale);
+
   std::vector<Slot> slots_;
   AdamWOptions options_;
   int64_t steps_ = 0;

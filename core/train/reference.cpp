@@ -21,7 +21,7 @@ const std::string& folder_of(const Config& config) {
 std::string fingerprint_of(const Model& model) {
   RunningHash hash;
   for (const auto& [name, tensor] : model.parameters()) {
-    at::Tensor bytes = tensor.detach().contiguous();
+    at::Tensor bytes = tensor.detach().to(at::kCPU).contiguous();
     hash.add(name);
     hash.add({static_cast<const char*>(bytes.const_data_ptr()), bytes.nbytes()});
   }

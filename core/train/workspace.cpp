@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "core/base/error.h"
+#include "core/nn/device.h"
 #include "core/report/log.h"
 
 namespace golong {
@@ -17,9 +18,6 @@ void check(const Config& config) {
   if (int64_t ranks = p.replicate * p.shard * p.context * p.expert; ranks != 1) {
     fail("[parallel] asks for ", ranks,
          " ranks; this version runs on one. Set replicate, shard, context and expert to 1");
-  }
-  if (config.model.device != "cpu") {
-    fail("model.device = \"", config.model.device, "\": this version trains on the CPU; set model.device = \"cpu\"");
   }
   if (config.model.path.empty()) fail("model.path is not set; it names a Hugging Face folder");
 }
@@ -55,6 +53,8 @@ Workspace Workspace::open(const Config& config, std::shared_ptr<const plugin::Re
                           std::optional<uint64_t> fresh_seed) {
   check(config);
   keep_memory();
+  const at::Device device = nn::open_device(config.model.device);
+  if (config.model.deterministic) nn::be_deterministic();
   if (config.run.threads > 0) at::set_num_threads(static_cast<int>(config.run.threads));
   Workspace w;
   w.registry = std::move(registry);
@@ -62,13 +62,11 @@ Workspace Workspace::open(const Config& config, std::shared_ptr<const plugin::Re
   at::ScalarType dtype = parse_dtype(config.model.dtype);
   w.tokenizer = Tokenizer::load(folder);
   w.prompts = std::make_shared<PromptMaker>(config, w.registry, w.tokenizer);
-  bool has_weights = std::filesystem::exists(folder / "model.safetensors") ||
-                     std::filesystem::exists(folder / "model.safetensors.index.json");
-  if (!has_weights && fresh_seed) {
+  if (!has_weights(folder) && fresh_seed) {
     log::info(folder.string(), " has no weights: starting from fresh ones");
-    w.model = make_model(read_shape(folder), dtype, at::kCPU, *fresh_seed);
+    w.model = make_model(read_shape(folder), dtype, device, *fresh_seed);
   } else {
-    w.model = load_model(folder, dtype, at::kCPU);
+    w.model = load_model(folder, dtype, device);
   }
   if (w.tokenizer->vocabulary_size() > w.model->shape().vocabulary) {
     fail((folder / "config.json").string(), ": vocab_size is ", w.model->shape().vocabulary, ", tokenizer.json has ",

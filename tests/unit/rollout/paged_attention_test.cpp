@@ -83,7 +83,7 @@ struct Heads {
 // Attention written plainly: row by row over the keys and values of all tokens that it sees.
 class Plain {
  public:
-  Plain(Heads heads, at::ScalarType dtype) : heads_(heads), dtype_(dtype), pages_(shape(), dtype, 1 << 24) {
+  Plain(Heads heads, at::ScalarType dtype) : heads_(heads), dtype_(dtype), pages_(shape(), dtype, at::kCPU, 1 << 24) {
     at::manual_seed(3);
   }
 

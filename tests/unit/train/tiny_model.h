@@ -39,12 +39,17 @@ inline ModelShape tiny_experts() {
 
 // Fresh weights times 8: with 0.02 a tiny model is so close to uniform that a wrong gradient could hide.
 inline std::unique_ptr<Model> tiny_model(at::ScalarType dtype = at::kFloat, uint64_t seed = 7,
-                                         const ModelShape& shape = tiny_shape()) {
+                                         const ModelShape& shape = tiny_shape(), at::Device device = at::kCPU) {
   std::unique_ptr<Model> model = make_model(shape, dtype, at::kCPU, seed);
   for (const auto& [name, tensor] : model->parameters()) {
     if (tensor.dim() > 1) tensor.detach().mul_(8);
   }
-  return model;
+  if (device.is_cpu()) return model;
+  std::unique_ptr<Model> there = make_model(shape, dtype, device, seed);
+  for (size_t i = 0; i < model->parameters().size(); ++i) {
+    there->parameters()[i].second.detach().copy_(model->parameters()[i].second.detach());
+  }
+  return there;
 }
 
 // A group of random tokens; rollout log-probabilities are random numbers near log(1/48).
