@@ -4,6 +4,8 @@ import json
 import subprocess
 from pathlib import Path
 
+from tests.run_files import depends_on_the_machine
+
 ROOT = Path(__file__).resolve().parents[1]
 SHAPE = {
     "architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "hidden_size": 32, "intermediate_size": 48,
@@ -58,13 +60,12 @@ warmup_steps = 2
 
 
 def metrics_of(run):
-    """Numbers by step, without times; no step stands twice."""
+    """Numbers by step, without those of the machine; no step stands twice."""
     steps = {}
     for line in (run / "metrics.jsonl").read_text().splitlines():
         values = json.loads(line)
         assert values["step"] not in steps
-        steps[values["step"]] = {name: value for name, value in values.items()
-                                 if not name.startswith("time/") and not name.endswith("tokens_per_second")}
+        steps[values["step"]] = {name: value for name, value in values.items() if not depends_on_the_machine(name)}
     return steps
 
 

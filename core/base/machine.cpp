@@ -97,8 +97,8 @@ ProcessMemory::ProcessMemory() {
   start_ = static_cast<int64_t>(meminfo_bytes(contents("/proc/self/status"), "VmRSS"));
 }
 
-int64_t ProcessMemory::peak_above() const {
-  return static_cast<int64_t>(meminfo_bytes(contents("/proc/self/status"), "VmHWM")) - start_;
+int64_t ProcessMemory::peak() const {
+  return static_cast<int64_t>(meminfo_bytes(contents("/proc/self/status"), "VmHWM"));
 }
 
 std::string format_bytes(uint64_t bytes) {

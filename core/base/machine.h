@@ -21,11 +21,13 @@ Machine this_machine();
 // The number of the line "MemTotal:   123 kB" of /proc/meminfo in bytes, 0 where there is none.
 uint64_t meminfo_bytes(const std::string& meminfo, const std::string& name);
 
-// Memory of this process. The peak counts from when it is made.
+// Resident memory of this process. The peak counts from when it is made; where Linux keeps no peak that can be set back
+// (/proc/self/clear_refs cannot be written), from when the process started.
 class ProcessMemory {
  public:
   ProcessMemory();
-  int64_t peak_above() const;  // bytes above what it had then
+  int64_t peak() const;                                   // bytes
+  int64_t peak_above() const { return peak() - start_; }  // bytes above what it had when this was made
 
  private:
   int64_t start_;

@@ -173,6 +173,7 @@ struct CheckpointConfig {
 
 struct ReportConfig {
   bool html = true;
+  bool tensorboard = true;       // event files of the metrics, beside metrics.jsonl
   int64_t samples_per_step = 2;  // sample responses kept for the report
 };
 

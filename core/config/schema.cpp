@@ -338,6 +338,8 @@ void describe(ConfigVisitor& visitor, CheckpointConfig& checkpoint) {
 
 void describe(ConfigVisitor& visitor, ReportConfig& report) {
   visitor.key("html", &report.html, "Write report.html into the run's folder.");
+  visitor.key("tensorboard", &report.tensorboard,
+              "Write the metrics as TensorBoard event files, too, into the run's folder tensorboard.");
   visitor.key("samples_per_step", &report.samples_per_step, "Sample responses of each step kept for the report.",
               at_least(0));
 }

@@ -37,6 +37,13 @@ struct Tally {
 
 }  // namespace
 
+Metrics eval_metrics(const Evaluation& evaluation) {
+  Metrics metrics;
+  for (const auto& [task, score] : evaluation.tasks) metrics["eval/" + metric_part(task)] = score.mean;
+  if (!evaluation.tasks.empty()) metrics["eval/mean"] = mean_over_tasks(evaluation.tasks);
+  return metrics;
+}
+
 std::vector<size_t> rows_to_measure(const Dataset& dataset, const EvalConfig& config) {
   std::vector<size_t> rows;
   std::map<std::string, int64_t> taken;

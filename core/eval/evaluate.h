@@ -7,6 +7,7 @@
 
 #include "core/config/config.h"
 #include "core/data/dataset.h"
+#include "core/report/metrics.h"
 #include "core/report/summary.h"
 #include "core/rollout/engine.h"
 #include "core/score/scorer.h"
@@ -18,6 +19,9 @@ struct Evaluation {
   std::map<std::string, double> parsed;      // share of responses that pass the gate, by task
   std::map<std::string, double> not_scored;  // share of responses whose outcome is not `scored`, by task
 };
+
+// For metrics.jsonl: eval/<task>, and their mean eval/mean.
+Metrics eval_metrics(const Evaluation& evaluation);
 
 // The rows that an evaluation answers: the first `rows_per_task` of each task (0: all), in the order of the data.
 std::vector<size_t> rows_to_measure(const Dataset& dataset, const EvalConfig& config);

@@ -86,9 +86,9 @@ PeakMemory::PeakMemory(c10::Device device) : device_(device) {
   }
 }
 
-int64_t PeakMemory::above() const {
-  return process_ ? process_->peak_above() : cuda_library().devices.peak(device_.index()) - start_;
-}
+int64_t PeakMemory::peak() const { return process_ ? process_->peak() : cuda_library().devices.peak(device_.index()); }
+
+int64_t PeakMemory::above() const { return process_ ? process_->peak_above() : peak() - start_; }
 
 std::string describe_cuda_devices() {
   std::string text;

@@ -24,11 +24,12 @@ int64_t memory_of(c10::Device device);
 // Waits until the device has done what it was asked to.
 void synchronize(c10::Device device);
 
-// Bytes in use at most since it was made, above what was in use then: tensors of a CUDA device, or this process.
+// Bytes in use at most since it was made: of the tensors on a CUDA device, or of this process.
 class PeakMemory {
  public:
   explicit PeakMemory(c10::Device device);
-  int64_t above() const;
+  int64_t peak() const;
+  int64_t above() const;  // what was in use when it was made
 
  private:
   c10::Device device_;

@@ -28,14 +28,17 @@ double measure_bandwidth(at::Device device) {
 }
 
 double measure_matmul(at::ScalarType dtype, at::Device device) {
-  const int64_t size = device.is_cpu() ? 2048 : 8192;
-  const at::Tensor a = at::rand({size, size}, at::TensorOptions().device(device)).to(dtype), b = a.t().contiguous();
-  at::Tensor c = at::empty_like(a);
-  synchronize(device);
-  return 2 * static_cast<double>(size * size * size) / fastest_seconds(6, [&] {
-           at::mm_out(c, a, b);
-           synchronize(device);
-         });
+  // As large as takes ten milliseconds: close to the best, and soon done where the type is slow.
+  for (int64_t size = 512;; size *= 2) {
+    const at::Tensor a = at::rand({size, size}, at::TensorOptions().device(device)).to(dtype), b = a.t().contiguous();
+    at::Tensor c = at::empty_like(a);
+    synchronize(device);
+    const double seconds = fastest_seconds(6, [&] {
+      at::mm_out(c, a, b);
+      synchronize(device);
+    });
+    if (seconds >= 0.01 || size == 8192) return 2 * static_cast<double>(size * size * size) / seconds;
+  }
 }
 
 }  // namespace golong::nn

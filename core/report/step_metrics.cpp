@@ -196,4 +196,21 @@ Metrics batch_metrics(const std::vector<GroupColumn>& groups, const std::vector<
   return metrics;
 }
 
+Metrics speed_metrics(const Metrics& step, double batch_tokens, double peak_flops) {
+  Metrics metrics;
+  const auto number = [&](const char* name) {
+    const auto found = step.find(name);
+    return found == step.end() ? 0.0 : found->second;
+  };
+  const double update_seconds = number("time/update");
+  const double step_seconds = number("time/step");
+  const double tokens = number("train/tokens");
+  if (step_seconds > 0) metrics["perf/tokens_per_second"] = batch_tokens / step_seconds;
+  if (update_seconds > 0 && tokens > 0) {
+    metrics["train/tokens_per_second"] = tokens / update_seconds;
+    metrics["perf/mfu"] = number("train/flops") / update_seconds / peak_flops;
+  }
+  return metrics;
+}
+
 }  // namespace golong

@@ -35,4 +35,9 @@ Metrics generation_metrics(const std::vector<GroupColumn>& groups, const std::ve
 Metrics batch_metrics(const std::vector<GroupColumn>& groups, const std::vector<ResponseColumn>& responses,
                       const std::vector<double>& advantages);
 
+// How fast a step was, from its own train/tokens, train/flops, time/update and time/step: train/tokens_per_second,
+// perf/tokens_per_second (`batch_tokens`: of the groups trained on), perf/mfu (`peak_flops`: a second). What needs a
+// number that the step does not have is left out.
+Metrics speed_metrics(const Metrics& step, double batch_tokens, double peak_flops);
+
 }  // namespace golong

@@ -12,6 +12,7 @@
 #include "core/model/safetensors.h"
 #include "core/nn/device.h"
 #include "core/nn/machine_speed.h"
+#include "core/train/flops.h"
 #include "core/train/learner.h"
 #include "core/train/packing.h"
 #include "core/train/timer.h"
@@ -38,30 +39,6 @@ const json::array& list(const json::value& root, const char* key, const std::str
   const json::value* value = root.is_object() ? root.as_object().if_contains(key) : nullptr;
   if (!value || !value->is_array()) fail(file, ": ", key, ": expected a list with an entry for each group");
   return value->as_array();
-}
-
-// What a step multiplies: a multiply and an add are two; the backward pass is twice the forward.
-double flops_of(const Model& model, const Packed& packed) {
-  const ModelShape& shape = model.shape();
-  double weights = 0;  // that each token is multiplied with
-  for (const auto& [name, tensor] : model.parameters()) {
-    if (tensor.dim() < 2 || name == "model.embed_tokens.weight" || name == "lm_head.weight") continue;
-    const bool expert = name.find(".mlp.experts.") != std::string::npos;
-    weights += static_cast<double>(tensor.numel()) *
-               (expert ? static_cast<double>(shape.experts.per_token) / static_cast<double>(shape.experts.count) : 1);
-  }
-  double pairs = 0;  // of a query and a key that it sees
-  for (const nn::GroupLayout& group : packed.layouts) {
-    const auto prompt = static_cast<double>(group.prompt);
-    pairs += prompt * (prompt + 1) / 2;
-    for (int64_t length : group.responses) {
-      const auto own = static_cast<double>(length);
-      pairs += own * prompt + own * (own + 1) / 2;
-    }
-  }
-  const auto heads = static_cast<double>(shape.heads * shape.head_dim * shape.layers);
-  return 3 * (2 * weights * static_cast<double>(packed.token_ids.size(0)) + 4 * heads * pairs +
-              2 * static_cast<double>(model.head().numel() * packed.targets.size(0)));
 }
 
 }  // namespace
@@ -132,9 +109,8 @@ TrainSpeed measure_training(Model& model, TrainBatch batch, const TrainBenchOpti
     groups.push_back(&group);
     for (Response& response : group.responses) response.sampled_logprobs.assign(response.token_ids.size(), 0);
   }
-  const Packed packed = pack(groups, model.device(), options.share_prefix);
-  speed.tokens = packed.token_ids.size(0);
-  speed.flops = flops_of(model, packed);
+  for (const Group* group : groups) speed.tokens += packed_tokens(*group, options.share_prefix);
+  speed.flops = 3 * forward_flops(model, groups, options.share_prefix);
   TrainConfig config;
   config.reduction = "token_mean";
   config.learning_rate = 1e-6;

@@ -1,5 +1,6 @@
 #include "core/train/collector.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/base/error.h"
@@ -16,7 +17,17 @@ namespace golong {
 // All groups that a step generated, kept or not, and what it took.
 struct Collector::Generated {
   std::vector<Group> groups;
-  double generate_seconds = 0, score_seconds = 0, tokens = 0;
+  double generate_seconds = 0, score_seconds = 0;
+  RolloutStats stats;  // of all rounds
+
+  void add(const RolloutStats& more) {
+    stats.prompt_tokens += more.prompt_tokens;
+    stats.shared_prompt_tokens += more.shared_prompt_tokens;
+    stats.response_tokens += more.response_tokens;
+    stats.sent_back += more.sent_back;
+    stats.recomputed_tokens += more.recomputed_tokens;
+    stats.kv_bytes = std::max(stats.kv_bytes, more.kv_bytes);
+  }
 };
 
 Collector::Collector(const Config& config, const Workspace& work, std::shared_ptr<const Dataset> rows,
@@ -44,7 +55,7 @@ std::vector<Group> Collector::generate(int64_t step, Progress& progress, const s
       rollout_.generate(sampler_.next(static_cast<size_t>(draw_size(train))), sampling,
                         static_cast<uint64_t>(train.seed), Stream::train, step - 1, {.should_stop = should_stop});
   decode(groups, *work_.tokenizer, sampling.stop);
-  generated.tokens += static_cast<double>(rollout_.stats().prompt_tokens + rollout_.stats().response_tokens);
+  generated.add(rollout_.stats());
   generated.generate_seconds += timer.lap();
   progress.phase("score");
   scorer_.score(groups);
@@ -65,8 +76,16 @@ Metrics Collector::metrics_of(const Generated& generated) const {
   if (config_.train.overlong.buffer_tokens > 0) {
     metrics["rollout/overlong_penalty"] = penalty / static_cast<double>(columns.responses.size());
   }
+  const RolloutStats& stats = generated.stats;
   const double seconds = generated.generate_seconds;
-  metrics["rollout/tokens_per_second"] = seconds > 0 ? generated.tokens / seconds : 0;
+  const auto computed = static_cast<double>(stats.prompt_tokens),
+             found = static_cast<double>(stats.shared_prompt_tokens);
+  metrics["rollout/tokens_per_second"] =
+      seconds > 0 ? (computed + static_cast<double>(stats.response_tokens)) / seconds : 0;
+  metrics["rollout/shared_token_share"] = computed + found > 0 ? found / (computed + found) : 0;
+  metrics["rollout/preemptions"] = static_cast<double>(stats.sent_back);
+  metrics["rollout/recomputed_tokens"] = static_cast<double>(stats.recomputed_tokens);
+  metrics["perf/kv_cache_bytes"] = static_cast<double>(stats.kv_bytes);
   return metrics;
 }
 

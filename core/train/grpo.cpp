@@ -10,6 +10,8 @@
 #include "core/checkpoint/checkpoint.h"
 #include "core/checkpoint/writer.h"
 #include "core/eval/evaluate.h"
+#include "core/nn/device.h"
+#include "core/nn/machine_speed.h"
 #include "core/plugin/normalizer.h"
 #include "core/report/log.h"
 #include "core/report/progress.h"
@@ -21,6 +23,7 @@
 #include "core/train/collector.h"
 #include "core/train/learner.h"
 #include "core/train/overlong.h"
+#include "core/train/packing.h"
 #include "core/train/reference.h"
 #include "core/train/run_files.h"
 #include "core/train/run_state.h"
@@ -63,6 +66,8 @@ class GrpoRun {
   CheckpointWriter writer_;
   int64_t first_step_ = 0;         // steps that were done before
   int64_t saved_ = 0;              // the newest checkpoint's step, written or being written
+  nn::PeakMemory memory_;          // since the last step ended
+  double peak_flops_ = 0;          // a second, of matrix products
   double save_seconds_ = 0;        // that training stood still for the last checkpoint, reported with the next step
   Metrics metrics_;                // of the newest step
   double reward_ = 0, speed_ = 0;  // of the newest step that generated something, for the progress line
@@ -116,7 +121,8 @@ GrpoRun::GrpoRun(const Config& config, std::shared_ptr<const plugin::Registry> r
       learner_(*work_.model, config.train, config.rollout.max_response_tokens, config.rollout.temperature,
                reference_.model.get()),
       checkpoints_(checkpoint_folder(config), config.checkpoint),
-      writer_(checkpoints_, config.checkpoint.background) {
+      writer_(checkpoints_, config.checkpoint.background),
+      memory_(work_.model->device()) {
   first_step_ = options.resume ? restore() : 0;
   if (const int64_t steps = total_steps(config, rows_->size()); steps < first_step_) {
     fail(config.run.directory, " has done ", first_step_, " steps already, more than ", steps,
@@ -161,6 +167,7 @@ Metrics GrpoRun::step(int64_t step) {
   progress_->phase("update");
   std::vector<std::vector<double>> advantages = compute_advantages(normalizer_, groups, config_.rewards, metrics);
   add(metrics, learn(step, groups, advantages));
+  nn::synchronize(work_.model->device());  // the last optimizer step may go on
   metrics["time/update"] = timer.lap();
   std::vector<double> flat;
   for (const auto& group : advantages) flat.insert(flat.end(), group.begin(), group.end());
@@ -168,6 +175,11 @@ Metrics GrpoRun::step(int64_t step) {
   add(metrics, batch_metrics(columns.groups, columns.responses, flat));
   files_->samples(step, groups, advantages, *work_.tokenizer);
   metrics["time/step"] = whole.lap();
+  double tokens = 0;
+  for (const Group& group : groups) tokens += static_cast<double>(packed_tokens(group));
+  add(metrics, speed_metrics(metrics, tokens, peak_flops_));
+  metrics["perf/peak_memory_bytes"] = static_cast<double>(memory_.peak());
+  memory_ = nn::PeakMemory(work_.model->device());
   metrics["time/save"] = std::exchange(save_seconds_, 0);
   return metrics;
 }
@@ -245,13 +257,6 @@ std::optional<Metrics> GrpoRun::whole_step(int64_t step) {
   }
 }
 
-Metrics metrics_of(const Evaluation& evaluation) {
-  Metrics metrics;
-  for (const auto& [task, score] : evaluation.tasks) metrics["eval/" + task] = score.mean;
-  if (!evaluation.tasks.empty()) metrics["eval/mean"] = mean_over_tasks(evaluation.tasks);
-  return metrics;
-}
-
 // Says once that the step has no such metric as the best checkpoint is chosen by, where it should have it.
 void GrpoRun::expect_best_metric(int64_t step, bool measured) {
   const std::string& name = config_.checkpoint.keep_best_metric;
@@ -265,6 +270,7 @@ void GrpoRun::expect_best_metric(int64_t step, bool measured) {
 int64_t GrpoRun::run() {
   const int64_t steps = total_steps(config_, rows_->size());
   learner_.expect(steps);
+  peak_flops_ = nn::measure_matmul(work_.model->dtype(), work_.model->device());
   files_.emplace(config_, options_.resume && first_step_ > 0 ? std::optional<int64_t>(first_step_) : std::nullopt);
   if (eval_rows_ && first_step_ == 0) {
     std::optional<Evaluation> before = measure(0);
@@ -281,8 +287,12 @@ int64_t GrpoRun::run() {
     ++done;
     metrics_ = *std::move(metrics);
     measured.reset();
-    if (eval_rows_ && config_.eval.every > 0 && done % config_.eval.every == 0) measured = measure(done);
-    if (measured) add(metrics_, metrics_of(*measured));
+    if (eval_rows_ && config_.eval.every > 0 && done % config_.eval.every == 0) {
+      Timer timer;
+      measured = measure(done);
+      if (measured) add(metrics_, eval_metrics(*measured));
+      metrics_["time/evaluate"] = timer.lap();
+    }
     // Metrics first: a resumed run cuts off what is newer than its checkpoint.
     files_->step(done, metrics_);
     expect_best_metric(done, measured.has_value());
@@ -296,7 +306,7 @@ int64_t GrpoRun::run() {
   if (done > saved_) save(done);
   if (eval_rows_ && done == steps && !stopping()) {
     if (!measured) measured = measure(done);
-    if (measured) files_->after(*measured);
+    if (measured) files_->after(done, *measured);
   }
   writer_.finish();
   if (done > 0) files_->report();

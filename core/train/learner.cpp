@@ -8,6 +8,7 @@
 
 #include "core/model/activations.h"
 #include "core/report/log.h"
+#include "core/train/flops.h"
 
 namespace golong {
 
@@ -114,7 +115,22 @@ Metrics Learner::update(const std::vector<Group>& groups, const std::vector<std:
       start = end;
     }
   }
-  return metrics(all, rate);
+  Metrics metrics = this->metrics(all, rate);
+  metrics.merge(work(batch));
+  return metrics;
+}
+
+// What an update computes, whether its steps are made or left out. The backward pass is twice the forward.
+Metrics Learner::work(const Batch& batch) const {
+  const auto passes = static_cast<double>(config_.updates_per_batch);
+  const double forward = forward_flops(model_, batch.groups, config_.share_prefix);
+  double flops = 3 * passes * forward, tokens = 0;
+  if (!batch.old.empty()) flops += forward;
+  if (reference_) flops += forward_flops(*reference_, batch.groups, config_.share_prefix);
+  for (const Group* group : batch.groups) {
+    tokens += passes * static_cast<double>(packed_tokens(*group, config_.share_prefix));
+  }
+  return {{"train/tokens", tokens}, {"train/flops", flops}};
 }
 
 Metrics Learner::metrics(const Sums& sums, double learning_rate) const {

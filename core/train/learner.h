@@ -70,6 +70,7 @@ class Learner {
   int64_t recomputed(int64_t tokens) const;
   bool step(Sums& sums);
   Metrics metrics(const Sums& sums, double learning_rate) const;
+  Metrics work(const Batch& batch) const;
 
   Model& model_;
   const Model* reference_;

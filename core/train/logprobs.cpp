@@ -65,7 +65,8 @@ void write_logprobs(const std::string& folder, const std::string& input, const s
     if (group.prompt.token_ids.empty()) fail(where, ": prompt_ids is empty; at least one token is needed");
     json::array logprobs;
     if (!group.responses[0].token_ids.empty()) {
-      at::Tensor values = response_logprobs(*model, pack({&group}, model->device()), 1).logprobs.to(at::kCPU).contiguous();
+      at::Tensor values =
+          response_logprobs(*model, pack({&group}, model->device()), 1).logprobs.to(at::kCPU).contiguous();
       for (int64_t i = 0; i < values.size(0); ++i) {
         const float value = values.const_data_ptr<float>()[i];
         if (!std::isfinite(value)) {

@@ -80,7 +80,8 @@ void measure(const LossInput& input, Metrics& sums) {
   sums["policy_kl"] = total(input.old_logprobs - policy);
   sums["rollout_logprob_difference"] = total(rollout.abs());
   sums["rollout_kl"] = total(rollout);
-  sums["rollout_kl_k3"] = total(rollout.neg().clamp(-kLargestLog, kLargestLog).exp() + rollout - 1);
+  // Where the two are as close as float32 allows, exp() - 1 would be rounding alone, and as often below 0.
+  sums["rollout_kl_k3"] = total(rollout.neg().clamp(-kLargestLog, kLargestLog).expm1() + rollout);
 }
 
 }  // namespace

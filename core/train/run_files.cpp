@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <utility>
 
 #include "core/base/file.h"
 #include "core/config/toml_text.h"
@@ -33,10 +34,13 @@ RunFiles::RunFiles(const Config& config, std::optional<int64_t> resumed_step)
       config_(config.report),
       metrics_(directory_ / "metrics.jsonl", resumed_step),
       samples_(directory_ / "samples.jsonl", resumed_step) {
+  if (config_.tensorboard) tensorboard_.emplace(directory_ / "tensorboard", resumed_step);
   summary_.seed = config.train.seed;
   // A resumed run keeps what was measured before its first step.
   if (resumed_step && fs::exists(directory_ / "summary.json")) {
-    summary_.before = read_summary(directory_ / "summary.json").before;
+    const Summary found = read_summary(directory_ / "summary.json");
+    summary_.before = found.before;
+    measured_ = !found.after.empty();
   }
   write_run_info(directory_, {directory_.filename().string(),
                               {{"model", config.model.path},
@@ -47,7 +51,13 @@ RunFiles::RunFiles(const Config& config, std::optional<int64_t> resumed_step)
                                {"learning rate", toml_number(config.train.learning_rate)}}});
 }
 
-void RunFiles::step(int64_t step, const Metrics& metrics) { metrics_.write(step, metrics); }
+void RunFiles::step(int64_t step, const Metrics& metrics) {
+  metrics_.write(step, metrics);
+  if (tensorboard_) tensorboard_->write(step, metrics);
+  if (metrics.contains("eval/mean")) evaluated_ = step;
+  // The run was at its end once, and goes on: what it scored there is not what it scores after training.
+  if (std::exchange(measured_, false)) write_summary(directory_ / "summary.json", summary_);
+}
 
 void RunFiles::samples(int64_t step, const std::vector<Group>& groups,
                        const std::vector<std::vector<double>>& advantages, const Tokenizer& tokenizer) {
@@ -80,11 +90,14 @@ void RunFiles::sync_to_disk() const {
 void RunFiles::before(const Evaluation& evaluation) {
   summary_.before = evaluation.tasks;
   write_summary(directory_ / "summary.json", summary_);
+  if (tensorboard_) tensorboard_->write(0, eval_metrics(evaluation));
 }
 
-void RunFiles::after(const Evaluation& evaluation) {
+void RunFiles::after(int64_t step, const Evaluation& evaluation) {
   summary_.after = evaluation.tasks;
   write_summary(directory_ / "summary.json", summary_);
+  // A run that is resumed at its end is measured again; TensorBoard has that already.
+  if (tensorboard_ && !measured_ && evaluated_ != step) tensorboard_->write(step, eval_metrics(evaluation));
   if (summary_.before.empty()) return;
   std::printf("\n%-24s %7s  %14s  %14s %8s\n", "held-out rows", "rows", "before", "after", "change");
   TaskScores shown_before, shown_after;  // of the tasks that both have

@@ -12,6 +12,7 @@
 #include "core/report/metrics.h"
 #include "core/report/samples.h"
 #include "core/report/summary.h"
+#include "core/report/tensorboard.h"
 #include "core/text/tokenizer.h"
 
 namespace golong {
@@ -27,9 +28,10 @@ class RunFiles {
                const Tokenizer& tokenizer);
   // Steps and samples that were written survive the machine's end from then on.
   void sync_to_disk() const;
-  // Both write summary.json, so that a resumed run still knows what was before; `after` prints the table.
+  // Both write summary.json, so that a resumed run still knows what was before; `after` prints the table. `step`: the
+  // newest one.
   void before(const Evaluation& evaluation);
-  void after(const Evaluation& evaluation);
+  void after(int64_t step, const Evaluation& evaluation);
   // Writes report.html, where the config asks for it.
   void report() const;
 
@@ -38,7 +40,10 @@ class RunFiles {
   ReportConfig config_;
   MetricsWriter metrics_;
   SampleWriter samples_;
+  std::optional<TensorBoardWriter> tensorboard_;
   Summary summary_;
+  bool measured_ = false;             // summary.json says how the model scores after the newest step
+  std::optional<int64_t> evaluated_;  // the newest step whose own metrics say it
 };
 
 }  // namespace golong

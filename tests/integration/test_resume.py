@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.run_files import depends_on_the_machine, documented_metric, metrics_by_step, tensorboard_curves
+
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "configs/demo"
 STEPS = 4
@@ -90,6 +92,9 @@ class Run:
     def checkpoints(self):
         return sorted((self.directory / "checkpoints").iterdir())
 
+    def curves(self):
+        return tensorboard_curves(self.directory / "tensorboard")
+
     def outcome(self):
         """All that breaks must not change. Left out of the checkpoint: what says where and how long the run was."""
         newest = self.checkpoints()[-1]
@@ -99,15 +104,16 @@ class Run:
             "files": {path.name: path.read_bytes() for path in newest.iterdir()
                       if path.name not in ("manifest.json", "run.toml")},
             "metrics": [{name: value for name, value in step.items()
-                         if not name.startswith("time/") and name != "rollout/tokens_per_second"}
+                         if not depends_on_the_machine(name)}
                         for step in self.metrics()],
+            "tensorboard": {name: points for name, points in self.curves().items() if not depends_on_the_machine(name)},
             "samples": (self.directory / "samples.jsonl").read_text(),
             "summary": {when: summary[when] for when in ("before", "after")},
         }
 
 
 def assert_equal(found, expected):
-    for part in ("newest", "metrics", "summary", "samples"):
+    for part in ("newest", "metrics", "summary", "samples", "tensorboard"):
         assert found[part] == expected[part]
     assert found["files"].keys() == expected["files"].keys() >= {"model.safetensors", "optimizer.safetensors"}
     # Not compared by assert alone: a difference of megabytes is no message.
@@ -153,6 +159,47 @@ def test_a_run_leaves_what_it_promises(whole):
     assert [path.name for path in whole.checkpoints()] == ["step-00000003", "step-00000004"]
     weights = [(path / "model.safetensors").read_bytes() for path in whole.checkpoints()]
     assert weights[0] != weights[1], "the last step changed nothing"
+
+
+def test_tensorboard_holds_every_number_of_every_step(whole):
+    expected = {}
+    for step, values in metrics_by_step(whole.directory).items():
+        for name, value in values.items():
+            expected.setdefault(name, []).append((step, value))
+    # The last step measures, too; what was before the first one stands in no step.
+    before = {f"eval/{task}": score for task, score in json.loads(
+        (whole.directory / "summary.json").read_text())["before"].items()}
+    before["eval/mean"] = sum(before.values()) / len(before)
+    for name, score in before.items():
+        expected[name].insert(0, (0, score))
+    found = whole.curves()
+    assert found.keys() == expected.keys()
+    for name, points in expected.items():
+        assert [step for step, _ in found[name]] == [step for step, _ in points], name
+        assert [value for _, value in found[name]] == pytest.approx([value for _, value in points], rel=1e-6), name
+
+
+def test_speed_and_memory_are_those_of_the_step(whole):
+    for step, values in metrics_by_step(whole.directory).items():
+        assert 0 < values["perf/mfu"] < 2, "a share, but that other work may have slowed the measured peak"
+        assert values["train/tokens_per_second"] == pytest.approx(values["train/tokens"] / values["time/update"])
+        assert values["time/step"] >= values["time/generate"] + values["time/score"] + values["time/update"]
+        assert 10e6 < values["perf/peak_memory_bytes"] < 10e9
+        assert values["perf/kv_cache_bytes"] > 0
+        assert (values.get("time/evaluate", 0) > 0) == (step % 2 == 0)
+
+
+def test_every_metric_has_its_line_in_the_reference(run, whole):
+    """docs/reference/metrics.md, for a run as it is by default and for one that measures what it can."""
+    documented = documented_metric(ROOT / "docs/reference/metrics.md")
+    settings = ["train.steps=2", "train.kl.estimator=k3", "train.rollout_correction.mode=mask", "train.keep_surplus=true",
+                "train.overlong.filter=true", "train.overlong.buffer_tokens=8", "train.updates_per_batch=2", "eval.every=1"]
+    run.finish(*[word for setting in settings for word in ("--set", setting)])
+    plain, full = ({name for values in metrics_by_step(r.directory).values() for name in values} for r in (whole, run))
+    assert {"train/reference_kl", "train/vetoed_fraction", "train/staleness", "rollout/overlong_penalty",
+            "train/overlong_filtered", "time/evaluate"} <= full
+    assert [name for name in sorted(plain | full) if not documented(name)] == []
+    assert not documented("train/no_such_metric") and not documented("reward/task/a/b")
 
 
 def test_stopped_by_ctrl_c_and_resumed(run, whole):
@@ -207,6 +254,13 @@ def test_bfloat16_and_rows_that_come_again(golong, data, tmp_path):
         outcomes.append(run.outcome())
     assert json.loads(outcomes[0]["files"]["sampler.json"])["drawn"] > 10
     assert all(step["train/grad_norm"] > 0 for step in outcomes[0]["metrics"])
+    # The halved run was measured at its first end, too.
+    measured = [outcome["tensorboard"]["eval/summarization"] for outcome in outcomes]
+    assert [step for step, _ in measured[0]] == [0, 3] and [step for step, _ in measured[1]] == [0, 1, 3]
+    for outcome in outcomes:
+        for name, points in outcome["tensorboard"].items():
+            if name.startswith("eval/"):
+                outcome["tensorboard"][name] = [point for point in points if point[0] != 1]
     assert b"embed_tokens.weight.master" in outcomes[0]["files"]["optimizer.safetensors"]
     assert_equal(outcomes[1], outcomes[0])
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <thread>
+#include <vector>
 
 namespace golong {
 namespace {
@@ -23,6 +24,16 @@ TEST(Machine, KnowsThisOne) {
   EXPECT_GT(machine.memory, 100'000'000u);
   EXPECT_LE(machine.available, machine.memory);
   EXPECT_NE(machine.system.find("Linux"), std::string::npos);
+}
+
+TEST(Machine, ThePeakOfMemoryCountsFromWhenItIsAsked) {
+  constexpr size_t large = 200'000'000;
+  const ProcessMemory memory;
+  { const std::vector<char> touched(large, 1); }
+  const int64_t peak = memory.peak();
+  EXPECT_GT(peak, static_cast<int64_t>(large));
+  EXPECT_GT(memory.peak_above(), static_cast<int64_t>(large) * 9 / 10);
+  EXPECT_LT(ProcessMemory().peak(), peak - static_cast<int64_t>(large) / 2);
 }
 
 TEST(Machine, Bytes) {

@@ -62,6 +62,10 @@ TEST_F(Evaluate, MeansOverTheFirstRowsOfEachTask) {
   }
   EXPECT_GT(evaluation.tasks.at("summarization").mean, 0) << "nothing was measured";
   EXPECT_DOUBLE_EQ(mean_over_tasks(evaluation.tasks), mean);
+  EXPECT_EQ(eval_metrics(evaluation),
+            (Metrics{{"eval/summarization", evaluation.tasks.at("summarization").mean},
+                     {"eval/precise_retrieval", evaluation.tasks.at("precise_retrieval").mean},
+                     {"eval/mean", mean_over_tasks(evaluation.tasks)}}));
 }
 
 TEST_F(Evaluate, AllRowsWhereNoNumberIsGiven) {

@@ -114,6 +114,16 @@ TEST(GenerationMetrics, CountsOutcomesAndLengths) {
                            Pair("outcome/not_scored", DoubleNear(0.5, 1e-15))));
 }
 
+TEST(SpeedMetrics, AreRatesOfTheStepsOwnNumbers) {
+  const Metrics metrics =
+      speed_metrics({{"train/tokens", 600}, {"train/flops", 4e9}, {"time/update", 2}, {"time/step", 8}}, 400, 1e10);
+  EXPECT_THAT(metrics, ::testing::UnorderedElementsAre(Pair("train/tokens_per_second", 300), Pair("perf/mfu", 0.2),
+                                                       Pair("perf/tokens_per_second", 50)));
+  // A step that learned nothing (train.overlong.filter).
+  EXPECT_THAT(speed_metrics({{"time/update", 2}, {"time/step", 8}}, 400, 1e10),
+              ::testing::UnorderedElementsAre(Pair("perf/tokens_per_second", 50)));
+}
+
 TEST(GenerationMetrics, NothingGeneratedGivesNothing) { EXPECT_TRUE(generation_metrics({}, {}).empty()); }
 
 }  // namespace

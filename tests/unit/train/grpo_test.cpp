@@ -25,7 +25,8 @@ class Grpo : public RunTest {
     std::map<int64_t, Metrics> steps;
     for (MetricsRow& row : read_metrics(fs::path(config.run.directory) / "metrics.jsonl")) {
       std::erase_if(row.values, [](const auto& value) {
-        return value.first.starts_with("time/") || value.first.ends_with("tokens_per_second");
+        return value.first.starts_with("time/") || value.first.starts_with("perf/") ||
+               value.first.ends_with("tokens_per_second");
       });
       EXPECT_TRUE(steps.emplace(row.step, row.values).second) << "step " << row.step << " stands twice";
     }

@@ -10,6 +10,7 @@
 #include <cmath>
 
 #include "core/base/error.h"
+#include "core/train/flops.h"
 #include "tests/unit/train/tiny_model.h"
 
 namespace golong {
@@ -222,16 +223,22 @@ TEST(Learner, SeveralUpdatesOfOneBatch) {
   std::unique_ptr<Model> model = tiny_model();
   Batch b = batch();
   Learner learner(*model, c, 8);
+  const double forward = forward_flops(*model, {&b.groups[0], &b.groups[1], &b.groups[2]}, true);
   Metrics metrics = learner.update(b.groups, b.advantages);
   EXPECT_EQ(learner.optimizer().steps(), 2);
+  // Two passes forward and backward, and one forward for the log-probabilities before the first.
+  EXPECT_DOUBLE_EQ(metrics.at("train/flops"), 7 * forward);
+  EXPECT_EQ(metrics.at("train/tokens"), 2 * 38);
   EXPECT_GT(metrics.at("train/clip_fraction_high") + metrics.at("train/clip_fraction_low"), 0);
   EXPECT_NE(metrics.at("train/policy_kl"), 0);
   c.updates_per_batch = 1;
   c.mini_batch_prompts = 2;
   std::unique_ptr<Model> other = tiny_model();
   Learner mini(*other, c, 8);
-  mini.update(b.groups, b.advantages);
+  metrics = mini.update(b.groups, b.advantages);
   EXPECT_EQ(mini.optimizer().steps(), 2);
+  EXPECT_DOUBLE_EQ(metrics.at("train/flops"), 4 * forward);
+  EXPECT_EQ(metrics.at("train/tokens"), 38);
 }
 
 TEST(Learner, WarmsUpLinearlyThenStays) {
