@@ -35,9 +35,12 @@ __device__ Place place_of(const PagedDecode& work, const int32_t* items) {
           work.first_result};
 }
 
-// Numbers before the token's key of the block's head, from the first page on.
-__device__ int64_t offset_of(const PagedDecode& work, const Place& place, int64_t token) {
-  const int64_t page = work.page_table[place.item->pages + token / kPageTokens];
+__device__ int64_t page_of(const PagedDecode& work, const Place& place, int64_t token) {
+  return work.page_table[place.item->pages + token / kPageTokens];
+}
+
+// Numbers before the key of the block's head in a page, from the first page on.
+__device__ int64_t offset_of(const PagedDecode& work, const Place& place, int64_t page, int64_t token) {
   return ((page * kPageTokens + token % kPageTokens) * place.kv_heads + place.kv_head) * work.head_dim;
 }
 
@@ -63,7 +66,7 @@ __global__ void __launch_bounds__(kThreads) plain_kernel(PagedDecode work, const
       const int64_t token = start + lane;
       float score = -INFINITY;
       if (token < place.item->end) {
-        const T* key = keys + offset_of(work, place, token);
+        const T* key = keys + offset_of(work, place, page_of(work, place, token), token);
         score = 0;
         for (int64_t d = 0; d < work.head_dim; ++d) score += query[d] * widened(key[d]);
       }
@@ -77,7 +80,7 @@ __global__ void __launch_bounds__(kThreads) plain_kernel(PagedDecode work, const
       const int64_t count = min(int64_t{32}, place.item->end - start);
       for (int k = 0; k < count; ++k) {
         const float w = __shfl_sync(~0u, weight, k);
-        const T* value = values + offset_of(work, place, start + k);
+        const T* value = values + offset_of(work, place, page_of(work, place, start), start + k);
 #pragma unroll
         for (int part = 0; part < kMostParts; ++part) {
           const int64_t d = part * 32 + lane;
@@ -142,24 +145,23 @@ __device__ float sum_of_row(float x) {
   return x + __shfl_xor_sync(~0u, x, 2);
 }
 
-// Keys and values of two pages, of which one is computed with while the other is loaded. Rows are 16 bytes longer than
-// they need to be, so that eight of them lie in different banks.
-template <int D>
+// Keys and values of some pages, of which one is computed with while the others are loaded. Rows are 16 bytes longer
+// than they need to be, so that eight of them lie in different banks.
+template <int D, int Stages>
 struct Tiles {
   static constexpr int kStride = D + 8;
-  bfloat16 keys[2][kPageTokens * kStride], values[2][kPageTokens * kStride];
+  bfloat16 keys[Stages][kPageTokens * kStride], values[Stages][kPageTokens * kStride];
 
   // Rows behind the list's end are somewhere in the same page, and masked afterwards.
-  __device__ void load(const PagedDecode& work, const Place& place, int64_t token, int stage) {
+  __device__ void load(const PagedDecode& work, const Place& place, int64_t page, int stage) {
     const auto *from_keys = static_cast<const bfloat16*>(work.keys),
                *from_values = static_cast<const bfloat16*>(work.values);
-    const int64_t first = offset_of(work, place, token), step = place.kv_heads * D;
+    const int64_t first = offset_of(work, place, page, 0), step = place.kv_heads * D;
     for (int chunk = threadIdx.x; chunk < kPageTokens * D / 8; chunk += kThreads) {
       const int row = chunk / (D / 8), column = chunk % (D / 8) * 8;
       copy_16_bytes(&keys[stage][row * kStride + column], from_keys + first + row * step + column);
       copy_16_bytes(&values[stage][row * kStride + column], from_values + first + row * step + column);
     }
-    asm volatile("cp.async.commit_group;");
   }
 };
 
@@ -263,31 +265,38 @@ struct Warp {
   }
 };
 
-// `Parts`: warps that share the keys of a page; the others have other queries.
-template <int D, int Parts>
+// `Parts`: warps that share the keys of a page; the others have other queries. `Stages`: pages in shared memory.
+template <int D, int Parts, int Stages>
 __global__ void __launch_bounds__(kThreads) tensor_kernel(PagedDecode work, const int32_t* items) {
   extern __shared__ __align__(16) unsigned char memory[];
-  Tiles<D>& tiles = *reinterpret_cast<Tiles<D>*>(memory);
+  using Pages = Tiles<D, Stages>;
+  Pages& tiles = *reinterpret_cast<Pages*>(memory);
   const Place place = place_of(work, items);
   constexpr int kKeys = kPageTokens / Parts;
   const int warp = threadIdx.x / 32, part = warp % Parts;
   const int64_t first = warp / Parts * 16;
   Warp<D, kKeys> own;
-  own.load_queries(work, place, first);
-  tiles.load(work, place, place.item->begin, 0);
-  int stage = 0;
-  for (int64_t token = place.item->begin; token < place.item->end; token += kPageTokens, stage ^= 1) {
-    if (token + kPageTokens < place.item->end) {
-      tiles.load(work, place, token + kPageTokens, stage ^ 1);
-      asm volatile("cp.async.wait_group 1;");
-    } else {
-      asm volatile("cp.async.wait_group 0;");
+  const int64_t begin = place.item->begin, end = place.item->end;
+  // The number of the page that is loaded next is asked for one round ahead.
+  int64_t next = begin, page = page_of(work, place, begin);
+  const auto load_next = [&](int stage) {
+    if (next < end) {
+      tiles.load(work, place, page, stage);
+      next += kPageTokens;
+      if (next < end) page = page_of(work, place, next);
     }
-    __syncthreads();
-    const int start = part * kKeys * Tiles<D>::kStride;
-    own.see(tiles.keys[stage] + start, tiles.values[stage] + start, Tiles<D>::kStride,
-            place.item->end - token - part * kKeys, work.scale);
-    __syncthreads();
+    asm volatile("cp.async.commit_group;");  // an empty one counts, too
+  };
+  for (int stage = 0; stage + 1 < Stages; ++stage) load_next(stage);
+  own.load_queries(work, place, first);
+  int stage = 0;
+  for (int64_t token = begin; token < end; token += kPageTokens, stage = (stage + 1) % Stages) {
+    asm volatile("cp.async.wait_group %0;" ::"n"(Stages - 2));
+    __syncthreads();  // the page is there for all, and the one before is done with
+    load_next((stage + Stages - 1) % Stages);
+    const int start = part * kKeys * Pages::kStride;
+    own.see(tiles.keys[stage] + start, tiles.values[stage] + start, Pages::kStride, end - token - part * kKeys,
+            work.scale);
   }
   own.write(work, place, first, part);
 }
@@ -339,13 +348,26 @@ __global__ void write_kernel(const Unit* k, const Unit* v, const int64_t* slots,
   }
 }
 
+template <int D, int Parts, int Stages>
+void run_stages(const PagedDecode& work, const int32_t* items, int64_t count, cudaStream_t stream) {
+  constexpr size_t bytes = sizeof(Tiles<D, Stages>);
+  // Once: a process uses one device. Where this fails the launch does, and says so.
+  static const cudaError_t allowed = cudaFuncSetAttribute(
+      tensor_kernel<D, Parts, Stages>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes));
+  static_cast<void>(allowed);
+  tensor_kernel<D, Parts, Stages><<<dim3(count, work.kv_heads), kThreads, bytes, stream>>>(work, items);
+}
+
+// Three pages where two blocks of them fit a multiprocessor, else two.
 template <int D, int Parts>
 void run_tensor(const PagedDecode& work, const int32_t* items, int64_t count, cudaStream_t stream) {
-  constexpr size_t bytes = sizeof(Tiles<D>);
-  static const cudaError_t allowed =
-      cudaFuncSetAttribute(tensor_kernel<D, Parts>, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
-  static_cast<void>(allowed);  // where it failed the launch does, and says so
-  tensor_kernel<D, Parts><<<dim3(count, work.kv_heads), kThreads, bytes, stream>>>(work, items);
+  static const bool is_large = [] {
+    int device = 0, bytes = 0;
+    return cudaGetDevice(&device) == cudaSuccess &&
+           cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerMultiprocessor, device) == cudaSuccess &&
+           static_cast<size_t>(bytes) > 2 * (sizeof(Tiles<D, 3>) + 1024);
+  }();
+  is_large ? run_stages<D, Parts, 3>(work, items, count, stream) : run_stages<D, Parts, 2>(work, items, count, stream);
 }
 
 template <int D>
