@@ -130,16 +130,34 @@ void in_parts(int64_t all, int64_t size, const Body& body) {
   for (int64_t start = 0; start < all; start += size) body(start, std::min(size, all - start));
 }
 
+// Logits of one tile after the other. In float32 they are all written into the same memory: an allocator that finds
+// another place for each would take several times as much.
+class TileLogits {
+ public:
+  at::Tensor of(const at::Tensor& hidden, const at::Tensor& head) {
+    if (head.scalar_type() != at::kFloat) return logits(hidden, head);
+    const int64_t numbers = hidden.size(0) * head.size(0);
+    if (!memory_.defined() || memory_.numel() < numbers) memory_ = at::empty({numbers}, hidden.options());
+    at::Tensor tile = memory_.narrow(0, 0, numbers).view({hidden.size(0), head.size(0)});
+    at::mm_out(tile, hidden, head.t());
+    return tile;
+  }
+
+ private:
+  at::Tensor memory_;
+};
+
 struct LogprobFunction : torch::autograd::Function<LogprobFunction> {
   static variable_list forward(AutogradContext* ctx, const at::Tensor& hidden, const at::Tensor& head,
                                const at::Tensor& targets, double temperature, int64_t tile_tokens,
                                int64_t tile_vocabulary) {
     Rows rows = Rows::none(hidden.size(0), hidden.options());
+    TileLogits tiles;
     in_parts(hidden.size(0), tile_tokens, [&](int64_t start, int64_t count) {
       const at::Tensor some = hidden.narrow(0, start, count), some_targets = targets.narrow(0, start, count);
       Rows some_rows = rows.narrow(start, count);
       in_parts(head.size(0), tile_vocabulary, [&](int64_t first, int64_t width) {
-        add_tile(logits(some, head.narrow(0, first, width)), some_targets, first, temperature, some_rows);
+        add_tile(tiles.of(some, head.narrow(0, first, width)), some_targets, first, temperature, some_rows);
       });
     });
     ctx->save_for_backward({hidden, head, targets, rows.normalizer, rows.mean});
@@ -160,6 +178,7 @@ struct LogprobFunction : torch::autograd::Function<LogprobFunction> {
                      to_entropy = gradients[1].to(at::kFloat).contiguous();
     const GradientSum grad_head = to_head ? GradientSum::of(head) : GradientSum();
     if (hidden.size(0) == 0) return {at::zeros_like(hidden), grad_head.returned, {}, {}, {}, {}};
+    TileLogits tiles;
     at::Tensor grad_hidden;
     if (to_hidden) grad_hidden = at::empty(hidden.sizes(), hidden.options().dtype(at::kFloat));
     in_parts(head.size(0), ctx->saved_data["tile_vocabulary"].toInt(), [&](int64_t first, int64_t width) {
@@ -168,7 +187,7 @@ struct LogprobFunction : torch::autograd::Function<LogprobFunction> {
       in_parts(hidden.size(0), ctx->saved_data["tile_tokens"].toInt(), [&](int64_t start, int64_t count) {
         const at::Tensor some = hidden.narrow(0, start, count);
         const at::Tensor d = tile_backward(
-            logits(some, part), targets.narrow(0, start, count), first, temperature,
+            tiles.of(some, part), targets.narrow(0, start, count), first, temperature,
             {rows.normalizer.narrow(0, start, count), rows.mean.narrow(0, start, count), {}},
             {to_logprobs.narrow(0, start, count), to_entropy.narrow(0, start, count)}, head.scalar_type());
         if (to_hidden) add_product(grad_hidden.narrow(0, start, count), d, part, first == 0);
