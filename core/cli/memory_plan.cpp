@@ -30,9 +30,10 @@ Longest longest_of(const Config& config, const ModelShape& shape) {
   return {prompt, std::min(config.rollout.max_response_tokens, shape.max_positions - prompt), config.rollout.n};
 }
 
-// The largest forward and backward pass: tokens, and those of responses among them.
+// The largest forward and backward pass: tokens, those of responses among them, and those of a prompt that is kept
+// while its responses are run part by part.
 struct Pass {
-  int64_t tokens, response_tokens;
+  int64_t tokens, response_tokens, kept_prompt = 0;
 };
 
 // See Learner::mini_batch, train/packing.h and response_parts.
@@ -47,7 +48,13 @@ Pass largest_pass(const TrainConfig& train, const Longest& longest) {
   if (!train.share_prefix) return {group, responses};
   const int64_t room = std::max(budget - longest.prompt, budget / 4);
   const int64_t together = std::clamp(room / longest.response, int64_t{1}, longest.n);
-  return {longest.prompt + together * longest.response, together * longest.response};
+  return {longest.prompt + together * longest.response, together * longest.response, longest.prompt};
+}
+
+// See train/kept_prompt.h: keys and values, of recomputed layers beside what those keep, and their gradients.
+int64_t kept_prompt_bytes(const ModelShape& shape, const Pass& pass, int64_t recomputed, int64_t number) {
+  const int64_t layer = 2 * shape.kv_heads * shape.head_dim * pass.kept_prompt * number;
+  return layer * (shape.layers + recomputed);
 }
 
 // Logits in tiles, the hidden states of the tokens that are predicted and their gradients.
@@ -97,7 +104,8 @@ MemoryPlan plan_memory(const Config& config, const ModelShape& shape, const std:
   }
   if (reference) add("reference", parameter_count(*reference) * number, "the frozen model of train.kl");
   add("activations",
-      activation_bytes(shape, plan.recomputed, pass.tokens, number) + backward_bytes(shape, pass.tokens, number),
+      activation_bytes(shape, plan.recomputed, pass.tokens, number) + backward_bytes(shape, pass.tokens, number) +
+          kept_prompt_bytes(shape, pass, plan.recomputed, number),
       text(pass.tokens, " tokens together, ", plan.recomputed, " of ", shape.layers, " layers recomputed"));
   add("logprobs", logprob_bytes(shape, pass, number), "tiles of logits, hidden states of the responses");
   const int64_t budget = config.rollout.kv_cache_bytes > 0 ? config.rollout.kv_cache_bytes : memory / 2;

@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/nn/device.h"
 #include "core/report/log.h"
+#include "core/train/reusing_allocator.h"
 
 namespace golong {
 namespace {
@@ -28,6 +29,7 @@ void keep_memory() {
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
   mallopt(M_TRIM_THRESHOLD, -1);
   mallopt(M_TOP_PAD, 64 << 20);
+  reuse_memory();
 }
 
 void load_weights(Model& model, const Snapshot& snapshot) {

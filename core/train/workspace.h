@@ -33,7 +33,7 @@ struct Workspace {
 };
 
 // glibc gives large blocks back to the kernel and faults them in again, up to half of the time of a step; from now on
-// it keeps them.
+// it keeps them, and uses them again (train/reusing_allocator.h).
 void keep_memory();
 
 // Puts a checkpoint's weights into the model, in place. Throws Error that names the first tensor that does not fit.
