@@ -57,6 +57,17 @@ std::vector<std::pair<std::string, at::Tensor>> tensors(const fs::path& folder, 
   return {stored.tensors().begin(), stored.tensors().end()};
 }
 
+// Says so where it cannot.
+bool can_read_manifest(const fs::path& folder) {
+  try {
+    read_manifest(folder);
+    return true;
+  } catch (const Error& error) {
+    log::warning("checkpoint ", folder.string(), " is not removed, although others replace it: ", error.what());
+    return false;
+  }
+}
+
 double bytes_of(const Snapshot& snapshot) {
   double bytes = 0;
   for (const auto* all : {&snapshot.weights, &snapshot.optimizer}) {
@@ -136,7 +147,9 @@ void CheckpointStore::remove_old(const fs::path& newest) {
     log::info("step ", best->step, " is the best so far: ", config_.keep_best_metric, " ", best->value);
   }
   for (size_t i = 0; i + static_cast<size_t>(std::max<int64_t>(config_.keep, 1)) < all.size(); ++i) {
-    if (!best || best->folder != all[i]) discard(all[i]);
+    if (best && best->folder == all[i]) continue;
+    if (!config_.keep_best_metric.empty() && !can_read_manifest(all[i])) continue;  // it may be the best
+    discard(all[i]);
   }
 }
 

@@ -21,13 +21,7 @@ void copy_tensors(std::vector<std::pair<std::string, at::Tensor>>& tensors) {
 
 }  // namespace
 
-CheckpointWriter::~CheckpointWriter() {
-  try {
-    finish();
-  } catch (const std::exception& error) {
-    log::error(error.what());
-  }
-}
+CheckpointWriter::~CheckpointWriter() { forget_failure(); }
 
 void CheckpointWriter::save(Snapshot snapshot) {
   finish();
@@ -43,6 +37,14 @@ void CheckpointWriter::save(Snapshot snapshot) {
 
 void CheckpointWriter::check() {
   if (write_.valid() && write_.wait_for(std::chrono::seconds(0)) == std::future_status::ready) finish();
+}
+
+void CheckpointWriter::forget_failure() {
+  try {
+    finish();
+  } catch (const std::exception& error) {
+    log::error(error.what());
+  }
 }
 
 void CheckpointWriter::finish() {

@@ -27,6 +27,9 @@ class CheckpointWriter {
   // Waits for the write under way. Throws its Error.
   void finish();
 
+  // Likewise, but that it failed is only logged: for a save that is to be tried again.
+  void forget_failure();
+
  private:
   CheckpointStore store_;
   bool background_;

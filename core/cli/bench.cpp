@@ -4,7 +4,9 @@
 namespace golong {
 
 void add_engine_bench_options(CLI::App& command, EngineBenchOptions& options, const std::string& repetitions) {
-  command.add_option("--model", options.model, "Hugging Face folder; no tokenizer is needed, and without weights fresh ones are made")
+  command
+      .add_option("--model", options.model,
+                  "Hugging Face folder; no tokenizer is needed, and without weights fresh ones are made")
       ->required()
       ->type_name("DIR")
       ->check(CLI::ExistingDirectory);

@@ -85,6 +85,7 @@ int64_t MemoryPlan::total() const {
 MemoryPlan plan_memory(const Config& config, const ModelShape& shape, const std::optional<ModelShape>& reference,
                        int64_t memory) {
   const int64_t number = config.model.dtype == "float32" ? 4 : 2, count = parameter_count(shape);
+  const bool on_cpu = config.model.device == "cpu";
   const Longest longest = longest_of(config, shape);
   const Pass pass = largest_pass(config.train, longest);
   MemoryPlan plan;
@@ -108,8 +109,11 @@ MemoryPlan plan_memory(const Config& config, const ModelShape& shape, const std:
           kept_prompt_bytes(shape, pass, plan.recomputed, number),
       text(pass.tokens, " tokens together, ", plan.recomputed, " of ", shape.layers, " layers recomputed"));
   add("logprobs", logprob_bytes(shape, pass, number), "tiles of logits, hidden states of the responses");
-  const int64_t budget = config.rollout.kv_cache_bytes > 0 ? config.rollout.kv_cache_bytes : memory / 2;
+  const int64_t budget = config.rollout.kv_cache_bytes > 0 ? config.rollout.kv_cache_bytes : memory / (on_cpu ? 2 : 3);
   const int64_t needed = needed_page_bytes(config, shape, longest, number);
+  if (on_cpu && config.checkpoint.background && config.checkpoint.every > 0) {
+    add("checkpoint", count * (number == 4 ? 12 : 14), "a copy of weights and optimizer while it is written");
+  }
   add("keys_and_values", std::min(budget, needed),
       text("of ", needed, " that the longest prompts and responses need, rollout.kv_cache_bytes allows ", budget));
   return plan;

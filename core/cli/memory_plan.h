@@ -25,8 +25,9 @@ struct MemoryPlan {
 };
 
 // Of `golong train` with prompts of data.max_prompt_tokens and groups of rollout.n responses of
-// rollout.max_response_tokens, the longest that there can be; `memory`: bytes of the machine, of which
-// rollout.kv_cache_bytes 0 takes half. `reference`: the model of train.kl, where there is one.
+// rollout.max_response_tokens, the longest that there can be; `memory`: bytes of the machine or of the
+// device, of which rollout.kv_cache_bytes 0 takes half or a third. `reference`: the model of train.kl, where there is
+// one.
 MemoryPlan plan_memory(const Config& config, const ModelShape& shape, const std::optional<ModelShape>& reference,
                        int64_t memory);
 

@@ -52,6 +52,9 @@ void run(const Options& options) {
     const std::string& folder = config.train.reference_model;
     reference = folder.empty() ? shape : shape_of(config, "train.reference_model", folder);
   }
+  if (options.memory == 0 && config.model.device != "cpu") {
+    fail(name_of(config, "model.device"), ": say the memory of the device with --memory-bytes, 80000000000 for 80 GB");
+  }
   const int64_t memory = options.memory > 0 ? options.memory : static_cast<int64_t>(this_machine().memory);
   if (memory == 0) fail("this machine does not tell how much memory it has; say it with --memory-bytes");
   const MemoryPlan plan = plan_memory(config, shape, reference, memory);

@@ -50,8 +50,8 @@ struct RolloutConfig {
   double repetition_penalty = 1;        // 1: none
   std::vector<std::string> stop;        // texts that end a response
   int64_t max_running_responses = 256;  // decoded together
-  int64_t prefill_chunk_tokens = 0;  // 0: by device
-  int64_t kv_cache_bytes = 0;        // 0: half of the machine's memory, a third of a CUDA device's
+  int64_t prefill_chunk_tokens = 0;     // 0: by device
+  int64_t kv_cache_bytes = 0;           // 0: half of the machine's memory, a third of a CUDA device's
   bool share_prefixes = true;
   bool batch_invariant = false;
 };

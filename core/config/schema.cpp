@@ -125,10 +125,11 @@ void describe(ConfigVisitor& visitor, RolloutConfig& rollout) {
               "Texts that end a response, which then ends before them; its tokens hold them. Also in evaluations.");
   visitor.key("max_running_responses", &rollout.max_running_responses, "Responses that are decoded together.",
               at_least(1));
-  visitor.key("prefill_chunk_tokens", &rollout.prefill_chunk_tokens,
-              "A prompt is computed in pieces of this many tokens, which bounds the memory; 0: 2048 on the CPU, 8192 on "
-              "CUDA.",
-              at_least(0));
+  visitor.key(
+      "prefill_chunk_tokens", &rollout.prefill_chunk_tokens,
+      "A prompt is computed in pieces of this many tokens, which bounds the memory; 0: 2048 on the CPU, 8192 on "
+      "CUDA.",
+      at_least(0));
   visitor.key(
       "kv_cache_bytes", &rollout.kv_cache_bytes,
       "Memory for keys and values. Responses that find no room wait, and go on later with the same tokens; 0: half "

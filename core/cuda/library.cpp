@@ -30,6 +30,13 @@ int count() { return c10::cuda::device_count(); }
 std::string name(int device) { return properties(device).name; }
 int64_t memory(int device) { return static_cast<int64_t>(properties(device).totalGlobalMem); }
 
+int capability(int device) {
+  const cudaDeviceProp found = properties(device);
+  return found.major * 10 + found.minor;
+}
+
+void give_back() { allocator::emptyCache(); }
+
 void synchronize(int device) {
   c10::cuda::set_device(static_cast<c10::DeviceIndex>(device));
   c10::cuda::device_synchronize();
@@ -49,7 +56,8 @@ void reset_peak(int device) {
   allocator::resetPeakStats(static_cast<c10::DeviceIndex>(device));
 }
 
-const nn::CudaLibrary kLibrary{{count, name, memory, synchronize, used, peak, reset_peak}, device_kernels()};
+const nn::CudaLibrary kLibrary{{count, name, memory, capability, synchronize, give_back, used, peak, reset_peak},
+                               device_kernels()};
 
 }  // namespace
 }  // namespace golong::cuda

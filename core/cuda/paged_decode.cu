@@ -1,6 +1,5 @@
 // Attention over pages for rows that see whole lists of them: a list is cut into parts that run side by side, and the
-// parts' results are merged by log-sum-exp. A part's length depends on its list alone, so a row's numbers do not depend
-// on what runs beside it.
+// parts' results are merged by log-sum-exp.
 #include "core/cuda/launch.h"
 #include "core/cuda/numbers.cuh"
 #include "core/nn/decode_item.h"

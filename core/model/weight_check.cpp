@@ -63,6 +63,7 @@ void check_weights(const ModelShape& shape, const StoredWeights& weights, const 
 
 void check_memory(const ModelShape& shape, at::ScalarType dtype, at::Device device) {
   const auto memory = static_cast<uint64_t>(nn::memory_of(device));
+  if (memory == 0) return;  // unknown
   double bytes = 0;
   const auto count = [&](const std::string&, const std::vector<int64_t>& size) {
     double more = static_cast<double>(c10::elementSize(dtype));

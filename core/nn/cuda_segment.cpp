@@ -38,18 +38,6 @@ Kernel kernel_of(const at::Tensor& q, const at::Tensor& k) {
 // [B, H, T, D] and [B, T, H, D]
 at::Tensor turned(const at::Tensor& x) { return x.transpose(1, 2); }
 
-// Keys or values repeated for the query heads that share them.
-at::Tensor spread(const at::Tensor& kv, int64_t heads) {
-  const int64_t times = heads / kv.size(1);
-  return times == 1 ? kv : kv.repeat_interleave(times, 1);
-}
-
-// The sum over the query heads that share one head of keys.
-at::Tensor gathered(const at::Tensor& grad, int64_t kv_heads) {
-  if (grad.size(1) == kv_heads) return grad;
-  return grad.unflatten(1, {kv_heads, grad.size(1) / kv_heads}).sum(2);
-}
-
 // What kernels with dropout would need; there is none.
 at::Tensor no_seed(const at::Tensor& like) { return at::zeros({2}, like.options().dtype(at::kUInt64)); }
 at::Tensor nothing(const at::Tensor& like) { return at::empty({0}, like.options().dtype(at::kUInt64)); }
@@ -58,9 +46,9 @@ at::Tensor no_offset(const at::Tensor& like) { return at::zeros({}, like.options
 constexpr int64_t kCausal = 1, kAll = 0;  // masks of the memory-efficient kernel, aligned top-left
 
 Partial efficient_forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, bool causal, double scale) {
-  auto [out, lse, seed, offset, longest_q, longest_k] =
-      at::_efficient_attention_forward(turned(q), turned(spread(k, q.size(1))), turned(spread(v, q.size(1))), {}, {},
-                                       {}, {}, {}, 0.0, causal ? kCausal : kAll, /*compute_log_sumexp=*/true, scale);
+  auto [out, lse, seed, offset, longest_q, longest_k] = at::_efficient_attention_forward(
+      turned(q), turned(spread_heads(k, q.size(1))), turned(spread_heads(v, q.size(1))), {}, {}, {}, {}, {}, 0.0,
+      causal ? kCausal : kAll, /*compute_log_sumexp=*/true, scale);
   return {turned(out), lse.narrow(2, 0, q.size(2))};  // it has rows up to a multiple of 32
 }
 
@@ -71,10 +59,10 @@ SegmentGradients efficient_backward(const at::Tensor& grad_out, const at::Tensor
       at::full({q.size(0), q.size(1), padded}, std::numeric_limits<float>::infinity(), merged.lse.options());
   lse.narrow(2, 0, q.size(2)).copy_(merged.lse);
   auto [gq, gk, gv, gbias] = at::_efficient_attention_backward(
-      turned(grad_out), turned(q), turned(spread(k, q.size(1))), turned(spread(v, q.size(1))), {}, turned(merged.out),
-      {}, {}, q.size(2), k.size(2), lse, 0.0, no_offset(q), no_offset(q), causal ? kCausal : kAll,
+      turned(grad_out), turned(q), turned(spread_heads(k, q.size(1))), turned(spread_heads(v, q.size(1))), {},
+      turned(merged.out), {}, {}, q.size(2), k.size(2), lse, 0.0, no_offset(q), no_offset(q), causal ? kCausal : kAll,
       /*bias_requires_grad=*/false, scale);
-  return {turned(gq), gathered(turned(gk), k.size(1)), gathered(turned(gv), v.size(1))};
+  return {turned(gq), gather_heads(turned(gk), k.size(1)), gather_heads(turned(gv), v.size(1))};
 }
 
 // Where each of some lengths begins, and the end.

@@ -12,7 +12,8 @@
 namespace golong::nn {
 namespace {
 
-const CudaLibrary* loaded = nullptr;  // set once a CUDA device was opened
+bool is_open = false;                    // a CUDA device
+const DeviceKernels* kernels = nullptr;  // of the device that was opened last
 
 const CudaLibrary& cuda_library() {
   static const CudaLibrary* const library = [] {
@@ -21,6 +22,11 @@ const CudaLibrary& cuda_library() {
     return reinterpret_cast<const CudaLibrary* (*)()>(entry)();
   }();
   return *library;
+}
+
+// They are built for compute capability 8.0 and newer.
+const DeviceKernels* kernels_of(int device) {
+  return cuda_library().devices.capability(device) >= 80 ? cuda_library().kernels : nullptr;
 }
 
 int device_count() {
@@ -56,21 +62,29 @@ c10::Device open_device(const std::string& name) {
     fail("device \"", name, "\": there ", count == 1 ? "is one CUDA device" : "are CUDA devices", ", cuda:0",
          count == 1 ? "" : " to cuda:" + std::to_string(count - 1));
   }
-  loaded = &cuda_library();
+  kernels = kernels_of(number);
+  is_open = true;
   return {c10::kCUDA, static_cast<c10::DeviceIndex>(number)};
 }
 
-void be_deterministic() {
+void set_deterministic(bool on) {
   // Read when cuBLAS starts; without it its results may depend on what runs beside it.
-  ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);
-  at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
+  constexpr char workspace[] = "CUBLAS_WORKSPACE_CONFIG";
+  if (on && is_open && !std::getenv(workspace)) {
+    fail("model.deterministic: CUDA is in use in this process already; set ", workspace, "=:4096:8 before it starts");
+  }
+  if (on) ::setenv(workspace, ":4096:8", 0);
+  at::globalContext().setDeterministicAlgorithms(on, /*warn_only=*/false);
   at::globalContext().setDeterministicFillUninitializedMemory(false);
 }
 
 int64_t memory_of(c10::Device device) {
   if (device.is_cuda()) return cuda_library().devices.memory(device.index());
-  const uint64_t memory = this_machine().memory;
-  return static_cast<int64_t>(memory > 0 ? memory : uint64_t{8} << 30);
+  return static_cast<int64_t>(this_machine().memory);
+}
+
+void give_back_memory(c10::Device device) {
+  if (device.is_cuda()) cuda_library().devices.give_back();
 }
 
 void synchronize(c10::Device device) {
@@ -99,12 +113,20 @@ std::string describe_cuda_devices() {
           (text.empty() ? "" : "; ") + devices.name(i) + ", " + format_bytes(static_cast<uint64_t>(devices.memory(i)));
     }
     if (!text.empty() && !cuda_library().kernels) text += " (built without nvcc: no kernels of golong's own)";
-  } catch (const std::exception&) {  // no driver, no library: there is nothing to describe
-    return "";
+  } catch (const c10::Error& error) {
+    return std::string("cannot be used: ") + error.what_without_backtrace();
+  } catch (const std::exception& error) {
+    return std::string("cannot be used: ") + error.what();
   }
   return text;
 }
 
-const DeviceKernels* device_kernels(const at::Tensor& x) { return x.is_cuda() && loaded ? loaded->kernels : nullptr; }
+std::string describe(c10::Device device) {
+  if (!device.is_cuda()) return "";
+  return cuda_library().devices.name(device.index()) +
+         (kernels_of(device.index()) ? ", kernels of golong's own" : ", LibTorch's kernels");
+}
+
+const DeviceKernels* device_kernels(const at::Tensor& x) { return x.is_cuda() ? kernels : nullptr; }
 
 }  // namespace golong::nn

@@ -14,12 +14,16 @@ namespace golong::nn {
 // "cpu", "cuda" or "cuda:1". Throws Error that says what is missing: a driver, a device of that number, a library.
 c10::Device open_device(const std::string& name);
 
-// From now on the same work gives the same bits on CUDA, too; some kernels are slower (docs/guide/gpu.md). Called
-// before anything is computed there. The CPU always does.
-void be_deterministic();
+// Whether the same work gives the same bits on CUDA, too, from now on; some kernels are slower then
+// (docs/guide/gpu.md). Throws Error where cuBLAS has started in this process without. The CPU always does.
+void set_deterministic(bool on);
 
-// Bytes of all of the device's memory; of the CPU's machine, within the limits of this process.
+// Bytes of all of the device's memory; of the CPU's machine, within the limits of this process. 0: not known.
 int64_t memory_of(c10::Device device);
+
+// Gives memory that no tensor has any more back to the device. What one large tensor had is then free as a whole, and
+// not in the parts that smaller tensors would leave of it.
+void give_back_memory(c10::Device device);
 
 // Waits until the device has done what it was asked to.
 void synchronize(c10::Device device);
@@ -37,7 +41,10 @@ class PeakMemory {
   std::optional<ProcessMemory> process_;  // of the CPU
 };
 
-// "NVIDIA H200, 139.8 GB" for each CUDA device; "" where there is none or CUDA cannot be used.
+// "NVIDIA H200, 150.1 GB" for each CUDA device, or why CUDA cannot be used; "" where there is no device.
 std::string describe_cuda_devices();
+
+// "NVIDIA H200, kernels of golong's own", of the CPU "": what the bits of a run on the device depend on.
+std::string describe(c10::Device device);
 
 }  // namespace golong::nn

@@ -15,7 +15,9 @@ struct CudaDevices {
   int (*count)();
   std::string (*name)(int device);
   int64_t (*memory)(int device);  // bytes, all of it
+  int (*capability)(int device);  // 90 for 9.0
   void (*synchronize)(int device);
+  void (*give_back)();  // memory that the allocator keeps and no tensor has
   // Bytes of the tensors on the device: now, and at most since the last reset.
   int64_t (*used)(int device);
   int64_t (*peak)(int device);
@@ -44,7 +46,7 @@ struct DrawnTokens {
 // x and gradients are float32 or bfloat16, dense; positions and tables as nn/layers.h has them.
 struct DeviceKernels {
   at::Tensor (*rotate)(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin, double direction);
-  // x [.., D] by rows, without gradients.
+  // Of generation. x [.., D] by rows, without gradients.
   at::Tensor (*rms_norm)(const at::Tensor& x, const at::Tensor& weight, double epsilon);
   // rms_norm, where there is a weight, and then rotate, of x [T, H, D].
   at::Tensor (*norm_rotate)(const at::Tensor& x, const at::Tensor& weight, double epsilon, const at::Tensor& cos,

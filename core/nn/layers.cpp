@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
+#include <c10/core/InferenceMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
@@ -188,14 +189,15 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilo
     TORCH_CHECK(weight.numel() == x.size(-1), "rms_norm: ", weight.numel(), " weights for rows of ", x.size(-1));
     return RmsNormFunction::apply(x, weight, epsilon);
   }
-  if (const DeviceKernels* kernels = device_kernels(x); kernels && !c10::GradMode::is_enabled()) {
+  if (const DeviceKernels* kernels = device_kernels(x); kernels && c10::InferenceMode::is_enabled()) {
     return kernels->rms_norm(x, weight, epsilon);
   }
   return at::rms_norm(x, {x.size(-1)}, weight, epsilon);
 }
 
 at::Tensor norm_rotate(const at::Tensor& x, const at::Tensor& weight, double epsilon, const Rotary& rotary) {
-  if (const DeviceKernels* kernels = device_kernels(x); kernels && !c10::GradMode::is_enabled()) {
+  // In generation alone: a learner's passes with and without gradients give the same numbers.
+  if (const DeviceKernels* kernels = device_kernels(x); kernels && c10::InferenceMode::is_enabled()) {
     return kernels->norm_rotate(x, weight, epsilon, rotary.cos, rotary.sin);
   }
   return rotate(weight.defined() ? rms_norm(x, weight, epsilon) : x, rotary);

@@ -39,6 +39,11 @@ SegmentGradients chain_backward(const at::Tensor& grad_out, const at::Tensor& q,
                                 const at::Tensor& v, const Partial& merged, const std::vector<int64_t>& lengths,
                                 double scale);
 
+// Keys or values [B, Hkv, T, D] repeated for the `heads` query heads that share them, and the sum of gradients
+// [B, H, T, D] over the query heads that share one.
+at::Tensor spread_heads(const at::Tensor& kv, int64_t heads);
+at::Tensor gather_heads(const at::Tensor& grad, int64_t kv_heads);
+
 // Merges a second result into rows of the first: out [n, H, D], lse [n, H].
 void merge_rows(at::Tensor& out, at::Tensor& lse, const at::Tensor& other_out, const at::Tensor& other_lse);
 

@@ -72,4 +72,6 @@ void TensorBoardWriter::write(int64_t step, const Metrics& metrics) {
   if (!out_) fail(path_.string(), ": cannot be written; is the disk full?");
 }
 
+void TensorBoardWriter::sync_to_disk() const { golong::sync_to_disk(path_); }
+
 }  // namespace golong

@@ -19,6 +19,8 @@ class TensorBoardWriter {
 
   // Flushed. Throws Error when the disk is full.
   void write(int64_t step, const Metrics& metrics);
+  // What was written survives the machine's end from then on.
+  void sync_to_disk() const;
 
  private:
   std::filesystem::path path_;

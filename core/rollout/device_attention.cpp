@@ -64,7 +64,10 @@ DeviceAttention::DeviceAttention(KvPages& pages, const std::vector<PagedGroup>& 
     : pages_(pages), kernels_(nn::device_kernels(pages.keys_of(0))), heads_(heads) {
   std::vector<int64_t> slots;
   std::vector<const PagedGroup*> decoded;
-  if (heads > 64 * pages.kv_heads()) kernels_ = nullptr;  // more queries than a block has
+  // More queries than a block has, or longer ones.
+  if (kernels_ && (heads > kernels_->most_queries * pages.kv_heads() || pages.layout().head_dim > 256)) {
+    kernels_ = nullptr;
+  }
   for (const PagedGroup& group : groups) {
     for (const PagedSpan& span : group.spans) {
       for (int64_t token = span.start; token < span.start + span.count; ++token) {

@@ -27,7 +27,10 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 
 // With what the caller left to us.
 EngineOptions complete(EngineOptions options, at::Device device) {
-  if (options.kv_cache_bytes == 0) options.kv_cache_bytes = nn::memory_of(device) / (device.is_cpu() ? 2 : 3);
+  if (options.kv_cache_bytes == 0) {
+    const int64_t memory = nn::memory_of(device), unknown = int64_t{8} << 30;
+    options.kv_cache_bytes = (memory > 0 ? memory : unknown) / (device.is_cpu() ? 2 : 3);
+  }
   if (options.prefill_chunk_tokens == 0) options.prefill_chunk_tokens = device.is_cpu() ? 2048 : 8192;
   return options;
 }

@@ -6,6 +6,7 @@
 #include <cassert>
 
 #include "core/base/error.h"
+#include "core/nn/device.h"
 
 namespace golong {
 namespace {
@@ -79,7 +80,10 @@ void KvPages::release(int32_t page) {
 void KvPages::give_back() {
   assert(in_use() == 0);
   pages_.clear();
-  pool_.reset();
+  if (pool_.defined()) {
+    pool_.reset();
+    nn::give_back_memory(device_);
+  }
   holders_.clear();
   free_.clear();
 }

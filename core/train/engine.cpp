@@ -163,7 +163,7 @@ std::string describe() {
   std::ostringstream text;
   const std::string devices = nn::describe_cuda_devices();
   text << "LibTorch " << TORCH_VERSION << ", " << at::get_num_threads() << " threads, "
-       << (devices.empty() ? "CPU" : "CPU and CUDA: " + devices);
+       << (devices.empty() ? "CPU, no CUDA device" : "CPU; CUDA: " + devices);
   return text.str();
 }
 

@@ -232,9 +232,11 @@ std::optional<Evaluation> GrpoRun::measure(int64_t step) {
 std::optional<Metrics> GrpoRun::whole_step(int64_t step) {
   const Collector::State draws = collector_.state();
   const std::string normalizer = normalizer_.save();
+  const int64_t skipped = learner_.skipped_in_a_row();
   const auto undo = [&] {
     collector_.restore(draws);
     normalizer_.load(normalizer);
+    learner_.go_on_after_skipped(skipped);
   };
   const int64_t updates = learner_.optimizer().steps();
   try {
@@ -246,6 +248,7 @@ std::optional<Metrics> GrpoRun::whole_step(int64_t step) {
     if (learner_.optimizer().steps() == updates && step - 1 > saved_) {
       try {
         undo();
+        writer_.forget_failure();  // there may be room by now
         save(step - 1);
         writer_.finish();
         log::warning("step ", step, " failed; the ", step - 1, " steps before it are saved");
@@ -303,7 +306,10 @@ int64_t GrpoRun::run() {
     if (options_.on_step && !options_.on_step({done, metrics_})) callback_stopped_ = true;
   }
   progress_.reset();
-  if (done > saved_) save(done);
+  if (done > saved_) {
+    if (stopping()) writer_.forget_failure();  // there may be room by now
+    save(done);
+  }
   if (eval_rows_ && done == steps && !stopping()) {
     if (!measured) measured = measure(done);
     if (measured) files_->after(done, *measured);

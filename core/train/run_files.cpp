@@ -85,6 +85,7 @@ void RunFiles::samples(int64_t step, const std::vector<Group>& groups,
 void RunFiles::sync_to_disk() const {
   golong::sync_to_disk(directory_ / "metrics.jsonl");
   golong::sync_to_disk(directory_ / "samples.jsonl");
+  if (tensorboard_) tensorboard_->sync_to_disk();
 }
 
 void RunFiles::before(const Evaluation& evaluation) {

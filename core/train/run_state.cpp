@@ -2,12 +2,14 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
+#include <torch/version.h>
 
 #include <sstream>
 #include <utility>
 
 #include "core/base/error.h"
 #include "core/base/version.h"
+#include "core/nn/device.h"
 #include "core/report/log.h"
 #include "core/train/resume_rules.h"
 #include "core/train/surplus.h"
@@ -16,13 +18,15 @@ namespace golong {
 namespace {
 
 // What the bits of a run depend on beside its config and data.
-std::string versions(const plugin::Registry& registry) {
+std::string versions(const plugin::Registry& registry, at::Device device) {
   std::ostringstream text;
   text << "golong " << version << "\n";
   for (const plugin::Plugin& plugin : registry.plugins()) {
     text << plugin::name(plugin.kind) << " " << plugin.id << " " << plugin.descriptor->version << "\n";
   }
-  text << at::get_num_threads() << " threads, " << at::get_cpu_capability() << "\n";
+  text << "LibTorch " << TORCH_VERSION << ", " << at::get_num_threads() << " threads, " << at::get_cpu_capability()
+       << "\n";
+  if (!device.is_cpu()) text << nn::describe(device) << "\n";
   return text.str();
 }
 
@@ -66,7 +70,7 @@ Snapshot RunState::take(int64_t step, const Metrics& metrics) const {
                     {"optimizer_steps", std::to_string(learner.optimizer().steps())},
                     {"skipped_updates", std::to_string(learner.skipped_in_a_row())},
                     {"run.toml", config.to_toml()},
-                    {"versions.txt", versions(*work.registry)},
+                    {"versions.txt", versions(*work.registry, work.model->device())},
                     {"config.json", work.model->shape().json}};
   if (reference.model) snapshot.texts["reference.fingerprint"] = reference.fingerprint;
   if (config.train.keep_surplus) snapshot.texts["surplus.groups"] = encode_groups(state.surplus);
@@ -96,7 +100,7 @@ void RunState::restore(const Snapshot& snapshot) const {
     log::warning("the run had normalizer ", text("normalizer.id"), ", whose state ", config.train.normalizer,
                  " does not take over");
   }
-  if (text("versions.txt") != versions(*work.registry)) {
+  if (text("versions.txt") != versions(*work.registry, work.model->device())) {
     log::warning(
         "golong, a plugin, the number of threads or the kind of processor is another than when the checkpoint of "
         "step ",

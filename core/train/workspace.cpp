@@ -55,8 +55,8 @@ Workspace Workspace::open(const Config& config, std::shared_ptr<const plugin::Re
                           std::optional<uint64_t> fresh_seed) {
   check(config);
   keep_memory();
+  nn::set_deterministic(config.model.deterministic);
   const at::Device device = nn::open_device(config.model.device);
-  if (config.model.deterministic) nn::be_deterministic();
   if (config.run.threads > 0) at::set_num_threads(static_cast<int>(config.run.threads));
   Workspace w;
   w.registry = std::move(registry);

@@ -2,6 +2,8 @@
 #pragma once
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "core/base/error.h"
 #include "core/nn/device.h"
 
@@ -10,6 +12,7 @@ namespace golong {
 class CudaTest : public testing::Test {
  protected:
   void SetUp() override {
+    ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);  // for the tests that are deterministic
     try {
       device = nn::open_device("cuda");
     } catch (const Error& error) {

@@ -3,6 +3,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
 #include <c10/core/GradMode.h>
+#include <c10/core/InferenceMode.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -124,8 +125,7 @@ TEST_F(Cuda, ResponsesBehindAKeptPromptAreThoseOfTheGroup) {
 }
 
 TEST_F(Cuda, ADeterministicBackwardPassGivesTheSameBits) {
-  const auto before = at::globalContext().deterministicAlgorithms();
-  be_deterministic();
+  set_deterministic(true);
   const std::vector<GroupLayout> groups{{3000, {700, 900}}};
   const at::Tensor q = random({4600, 4, 64}, at::kBFloat16), k = random({4600, 4, 64}, at::kBFloat16),
                    v = random({4600, 4, 64}, at::kBFloat16), grad = random({4600, 4, 64}, at::kBFloat16);
@@ -142,7 +142,7 @@ TEST_F(Cuda, ADeterministicBackwardPassGivesTheSameBits) {
       EXPECT_TRUE(first[t].equal(again[t])) << t << ": differs by " << difference(again[t], first[t]);
     }
   }
-  at::globalContext().setDeterministicAlgorithms(before, false);
+  set_deterministic(false);
 }
 
 TEST_F(Cuda, ElementwiseLayersEqualTheCpus) {
@@ -163,8 +163,8 @@ TEST_F(Cuda, ElementwiseLayersEqualTheCpus) {
       };
       const auto expected = run(at::kCPU, at::kFloat), got = run(device, type);
       for (size_t i = 0; i < expected.size(); ++i) EXPECT_LT(difference(got[i], expected[i]), tolerance(type)) << i;
-      // Without gradients there are kernels of their own.
-      const c10::NoGradGuard no_grad;
+      // Generation has kernels of its own.
+      const c10::InferenceMode inference;
       const auto without = [&](at::Device on, at::ScalarType as) {
         const at::Tensor a = x.to(on, as), w = weight.to(on, as);
         const Rotary rotary = nn::rotary(positions.to(on), frequencies.to(on), 1.1);
@@ -306,7 +306,8 @@ TEST_F(Cuda, DecodingOverPagesEqualsThePlainAttention) {
 }
 
 TEST_F(Cuda, DevicesAreDescribedAndUnknownOnesRefused) {
-  EXPECT_NE(describe_cuda_devices(), "");
+  EXPECT_NE(describe(device), "");
+  EXPECT_EQ(describe(c10::kCPU), "");
   EXPECT_GT(memory_of(device), int64_t{1} << 30);
   EXPECT_THROW(open_device("cuda:99"), Error);
   const PeakMemory peak(device);

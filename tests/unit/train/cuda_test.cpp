@@ -1,6 +1,5 @@
 // Training on a CUDA device: an update equals the CPU's, and a run with a break the run without one.
 #include <ATen/ATen.h>
-#include <ATen/Context.h>
 #include <gtest/gtest.h>
 
 #include "core/checkpoint/checkpoint.h"
@@ -96,7 +95,7 @@ TEST_F(CudaRun, WithBreaksEqualsTheRunWithout) {
   for (size_t i = 0; i < whole.weights.size(); ++i) {
     EXPECT_TRUE(at::equal(whole.weights[i].second, broken.weights[i].second)) << whole.weights[i].first;
   }
-  at::globalContext().setDeterministicAlgorithms(false, false);
+  nn::set_deterministic(false);
 }
 
 }  // namespace
