@@ -14,7 +14,9 @@ constexpr uintptr_t kAlignment = 64;  // LibTorch's own
 
 // In front of the data stands where its block begins.
 void release(void* data) {
-  if (data) std::free(static_cast<void**>(data)[-1]);
+  if (!data) return;
+  c10::profiledCPUMemoryReporter().Delete(data);
+  std::free(static_cast<void**>(data)[-1]);
 }
 
 class ReusingAllocator : public c10::Allocator {
@@ -27,6 +29,7 @@ class ReusingAllocator : public c10::Allocator {
     void* data = reinterpret_cast<void*>((reinterpret_cast<uintptr_t>(block) + sizeof(void*) + kAlignment - 1) /
                                          kAlignment * kAlignment);
     static_cast<void**>(data)[-1] = block;
+    c10::profiledCPUMemoryReporter().New(data, bytes);
     return {data, data, &release, cpu};
   }
   c10::DeleterFnPtr raw_deleter() const override { return &release; }
