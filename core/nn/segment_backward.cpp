@@ -1,0 +1,69 @@
+// The backward pass of one tile of rows. With P = exp(scores - lse) and delta = grad . out of a row:
+// dV = P^T grad, dS = P * (grad V^T - delta), dQ = scale dS K, dK = scale dS^T Q.
+#include <numbers>
+
+#include "core/nn/panels.h"
+#include "core/nn/segment_kernel.h"
+
+namespace golong::nn {
+namespace {
+
+// to [rows][dim] = rows * scale, what is filled up being 0.
+void copy_rows(const TileRows& tile, const RowView<const float>& rows, float scale, float* to) {
+  const SegmentHead& head = tile.head;
+  for (int64_t i = 0; i < tile.count; ++i, to += head.dim) {
+    const float* from = rows.row(tile.first + i, head.share);
+    for (int64_t d = 0; d < head.head_dim; ++d) to[d] = from[d] * scale;
+    std::fill(to + head.head_dim, to + head.dim, 0.f);
+  }
+}
+
+// In double: its terms are larger than their sum.
+float dot(const float* a, const float* b, int64_t count) {
+  double sum = 0;
+  for (int64_t i = 0; i < count; ++i) sum += static_cast<double>(a[i]) * b[i];
+  return static_cast<float>(sum);
+}
+
+}  // namespace
+
+int64_t backward_scratch(int64_t dim) { return 5 * dim * kTileRows + 2 * kTileKeys * kTileRows + 3 * kTileRows; }
+
+void backward_tile(const SegmentPart& part, int64_t first, const TileKernels& kernels, float* scratch) {
+  const SegmentHead& head = part.head;
+  const TileRows tile(head, first, kernels.width);
+  const int64_t size = head.dim * kTileRows;
+  float *q = scratch, *grad = q + size, *q_panels = grad + size, *grad_panels = q_panels + size,
+        *result = grad_panels + size, *weights = result + size, *grad_scores = weights + kTileKeys * kTileRows,
+        *minus_lse = grad_scores + kTileKeys * kTileRows, *minus_delta = minus_lse + kTileRows,
+        *ones = minus_delta + kTileRows;
+  copy_rows(tile, head.q, head.scale, q);
+  copy_rows(tile, part.grad, 1, grad);
+  tile.turn(head.q, head.scale * std::numbers::log2e_v<float>, q_panels);
+  tile.turn(part.grad, 1, grad_panels);
+  std::fill_n(result, size, 0.f);
+  std::fill_n(minus_lse, 2 * kTileRows, 0.f);  // and delta: rows that are filled up add nothing, their gradient is 0
+  std::fill_n(ones, kTileRows, 1.f);
+  for (int64_t i = 0; i < tile.count; ++i) {
+    minus_lse[i] = -*part.lse.row(first + i, head.share) * std::numbers::log2e_v<float>;
+    minus_delta[i] = -dot(grad + i * head.dim, part.out.row(first + i, head.share), head.head_dim);
+  }
+  const int64_t end = std::min(part.end, tile.last);
+  for (int64_t begin = part.begin; begin < end; begin += kTileKeys) {
+    const int64_t count = std::min(kTileKeys, end - begin), from = begin * head.dim;
+    const KeyTile keys{begin, count, head.dim, head.k + from, head.v + from};
+    for (int64_t p = 0; p < tile.panels; ++p) {
+      const int64_t at = p * tile.width, panel = at * head.dim;
+      const KeyRows mine{weights + at, kTileRows}, scores{grad_scores + at, kTileRows};
+      kernels.weigh(tile.panel(p), keys, q_panels + panel, minus_lse + at, mine);
+      kernels.grad_scores(keys, grad_panels + panel, minus_delta + at, mine, scores);
+      kernels.gather(keys.k, keys, scores, ones, result + panel);
+    }
+    kernels.add({weights, kTileRows}, keys, grad, tile.count, part.grad_v + from);
+    kernels.add({grad_scores, kTileRows}, keys, q, tile.count, part.grad_k + from);
+  }
+  std::fill_n(ones, kTileRows, head.scale);
+  tile.turn_back(result, ones, part.grad_q);
+}
+
+}  // namespace golong::nn

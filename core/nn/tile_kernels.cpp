@@ -1,0 +1,220 @@
+#include "core/nn/tile_kernels.h"
+
+#include <cmath>
+#include <limits>
+
+#include "core/nn/tile_product.h"
+
+namespace golong::nn {
+namespace kernel {
+namespace {
+
+constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
+
+template <int Lanes>
+using Pair = Floats<Lanes>[2];
+
+template <int Lanes>
+GOLONG_INLINE void load_pair(const float* from, Pair<Lanes>& to) {
+  std::memcpy(to, from, sizeof to);
+}
+template <int Lanes>
+GOLONG_INLINE void store_pair(const Pair<Lanes>& from, float* to) {
+  std::memcpy(to, from, sizeof from);
+}
+
+// What stands for a key that a row does not see.
+template <int Lanes>
+GOLONG_INLINE void hide(const PanelRows& rows, int64_t key, int v, float instead, Floats<Lanes>& x) {
+  Ints<Lanes> seen;
+  std::memcpy(&seen, rows.seen + v * Lanes, sizeof seen);
+  x = seen > static_cast<int32_t>(key) ? x : Floats<Lanes>{} + instead;
+}
+
+template <int Lanes>
+GOLONG_INLINE void score_panel(const PanelRows& rows, const KeyTile& keys, const float* q, const KeyRows& scores,
+                               float* highest) {
+  constexpr int kRows = kBlockRows<Lanes>;
+  Pair<Lanes> top;
+  load_pair<Lanes>(highest, top);
+  for (int64_t j = 0; j < keys.count; j += kRows) {
+    SumBlock<Lanes> sum = {};
+    add_product<Lanes>({keys.k + j * keys.dim, keys.dim, 1}, q, 2 * Lanes, keys.dim, sum);
+    if (keys.begin + j + kRows > rows.whole) {
+      each_of_block<Lanes>([&](int i, int v) __attribute__((always_inline)) {
+        hide<Lanes>(rows, keys.begin + j + i, v, kMinusInfinity, sum[i][v]);
+      });
+    }
+    each_of_block<Lanes>([&](int i, int v) __attribute__((always_inline)) {
+      top[v] = sum[i][v] > top[v] ? sum[i][v] : top[v];
+      store(sum[i][v], scores.data + (j + i) * scores.step + v * Lanes);
+    });
+  }
+  store_pair<Lanes>(top, highest);
+}
+
+template <int Lanes>
+GOLONG_INLINE void soften_panel(const PanelRows& rows, const KeyTile& keys, const KeyRows& scores, const float* highest,
+                                float* reference, float* sum, float* shrink) {
+  Pair<Lanes> top, total = {}, before, gathered;
+  load_pair<Lanes>(highest, top);
+  const auto soften = [&](int64_t j, auto finish) __attribute__((always_inline)) {
+#pragma GCC unroll 2
+    for (int v = 0; v < 2; ++v) {
+      float* score = scores.data + j * scores.step + v * Lanes;
+      Floats<Lanes> x;
+      load(score, x);
+      x -= top[v];
+      exp2_in_place<Lanes>(x);
+      finish(v, x);
+      total[v] += x;
+      store(x, score);
+    }
+  };
+  int64_t j = 0;
+  for (; j < keys.count && keys.begin + j < rows.whole; ++j) {
+    soften(j, [](int, Floats<Lanes>&) __attribute__((always_inline)){});
+  }
+  for (; j < keys.count; ++j) {
+    soften(
+        j, [&](int v, Floats<Lanes>& x) __attribute__((always_inline)) { hide<Lanes>(rows, keys.begin + j, v, 0, x); });
+  }
+  load_pair<Lanes>(reference, before);
+  load_pair<Lanes>(sum, gathered);
+  for (int v = 0; v < 2; ++v) {
+    before[v] -= top[v];
+    exp2_in_place<Lanes>(before[v]);
+    gathered[v] = gathered[v] * before[v] + total[v];
+  }
+  store_pair<Lanes>(top, reference);
+  store_pair<Lanes>(gathered, sum);
+  store_pair<Lanes>(before, shrink);
+}
+
+template <int Lanes>
+GOLONG_INLINE void gather_panel(const float* numbers, const KeyTile& keys, const KeyRows& weights, const float* shrink,
+                                float* result) {
+  for (int64_t d = 0; d < keys.dim; d += kBlockRows<Lanes>, result += kBlockRows<Lanes> * 2 * Lanes) {
+    SumBlock<Lanes> sum;
+    each_of_block<Lanes>([&](int i, int v) __attribute__((always_inline)) {
+      Floats<Lanes> keep;
+      load(shrink + v * Lanes, keep);
+      load(result + (i * 2 + v) * Lanes, sum[i][v]);
+      sum[i][v] *= keep;
+    });
+    add_product<Lanes>({numbers + d, 1, keys.dim}, weights.data, weights.step, keys.count, sum);
+    each_of_block<Lanes>([&](int i, int v)
+                             __attribute__((always_inline)) { store(sum[i][v], result + (i * 2 + v) * Lanes); });
+  }
+}
+
+template <int Lanes>
+GOLONG_INLINE void weigh_panel(const PanelRows& rows, const KeyTile& keys, const float* q, const float* minus_lse,
+                               const KeyRows& weights) {
+  constexpr int kRows = kBlockRows<Lanes>;
+  for (int64_t j = 0; j < keys.count; j += kRows) {
+    SumBlock<Lanes> sum;
+    each_of_block<Lanes>([&](int i, int v) __attribute__((always_inline)) { load(minus_lse + v * Lanes, sum[i][v]); });
+    add_product<Lanes>({keys.k + j * keys.dim, keys.dim, 1}, q, 2 * Lanes, keys.dim, sum);
+    each_of_block<Lanes>([&](int i, int v) __attribute__((always_inline)) { exp2_in_place<Lanes>(sum[i][v]); });
+    if (keys.begin + j + kRows > rows.whole) {
+      each_of_block<Lanes>([&](int i, int v) __attribute__((always_inline)) {
+        hide<Lanes>(rows, keys.begin + j + i, v, 0, sum[i][v]);
+      });
+    }
+    each_of_block<Lanes>([&](int i, int v) __attribute__((always_inline)) {
+      store(sum[i][v], weights.data + (j + i) * weights.step + v * Lanes);
+    });
+  }
+}
+
+template <int Lanes>
+GOLONG_INLINE void grad_scores_panel(const KeyTile& keys, const float* grad, const float* minus_delta,
+                                     const KeyRows& weights, const KeyRows& grad_scores) {
+  constexpr int kRows = kBlockRows<Lanes>;
+  for (int64_t j = 0; j < keys.count; j += kRows) {
+    SumBlock<Lanes> sum;
+    each_of_block<Lanes>([&](int i, int v)
+                             __attribute__((always_inline)) { load(minus_delta + v * Lanes, sum[i][v]); });
+    add_product<Lanes>({keys.v + j * keys.dim, keys.dim, 1}, grad, 2 * Lanes, keys.dim, sum);
+    each_of_block<Lanes>([&](int i, int v) __attribute__((always_inline)) {
+      Floats<Lanes> weight;
+      load(weights.data + (j + i) * weights.step + v * Lanes, weight);
+      store(sum[i][v] * weight, grad_scores.data + (j + i) * grad_scores.step + v * Lanes);
+    });
+  }
+}
+
+template <int Lanes>
+GOLONG_INLINE void add_to_keys(const KeyRows& weights, const KeyTile& keys, const float* numbers, int64_t rows,
+                               float* to) {
+  constexpr int kRows = kBlockRows<Lanes>;
+  for (int64_t d = 0; d < keys.dim; d += 2 * Lanes) {
+    for (int64_t j = 0; j < keys.count; j += kRows) {
+      SumBlock<Lanes> sum;
+      float* block = to + j * keys.dim + d;
+      each_of_block<Lanes>([&](int i, int v)
+                               __attribute__((always_inline)) { load(block + i * keys.dim + v * Lanes, sum[i][v]); });
+      add_product<Lanes>({weights.data + j * weights.step, weights.step, 1}, numbers + d, keys.dim, rows, sum);
+      each_of_block<Lanes>([&](int i, int v)
+                               __attribute__((always_inline)) { store(sum[i][v], block + i * keys.dim + v * Lanes); });
+    }
+  }
+}
+
+template <int Lanes>
+GOLONG_INLINE int64_t panel_width() {
+  return 2 * Lanes;
+}
+
+}  // namespace
+}  // namespace kernel
+
+GOLONG_VERSIONS(void, score_panel,
+                (const PanelRows& rows, const KeyTile& keys, const float* q, const KeyRows& scores, float* highest),
+                (rows, keys, q, scores, highest))
+
+GOLONG_VERSIONS(void, soften_panel,
+                (const PanelRows& rows, const KeyTile& keys, const KeyRows& scores, const float* highest,
+                 float* reference, float* sum, float* shrink),
+                (rows, keys, scores, highest, reference, sum, shrink))
+
+GOLONG_VERSIONS(void, gather_panel,
+                (const float* numbers, const KeyTile& keys, const KeyRows& weights, const float* shrink, float* result),
+                (numbers, keys, weights, shrink, result))
+
+GOLONG_VERSIONS(void, weigh_panel,
+                (const PanelRows& rows, const KeyTile& keys, const float* q, const float* minus_lse,
+                 const KeyRows& weights),
+                (rows, keys, q, minus_lse, weights))
+
+GOLONG_VERSIONS(void, grad_scores_panel,
+                (const KeyTile& keys, const float* grad, const float* minus_delta, const KeyRows& weights,
+                 const KeyRows& grad_scores),
+                (keys, grad, minus_delta, weights, grad_scores))
+
+GOLONG_VERSIONS(void, add_to_keys,
+                (const KeyRows& weights, const KeyTile& keys, const float* numbers, int64_t rows, float* to),
+                (weights, keys, numbers, rows, to))
+
+GOLONG_VERSIONS(int64_t, panel_width, (), ())
+
+const std::vector<TileKernels>& tile_kernel_versions() {
+  static const std::vector<TileKernels> versions = [] {
+    const auto width = GOLONG_RUNNABLE_VERSIONS(panel_width);
+    const auto score = GOLONG_RUNNABLE_VERSIONS(score_panel);
+    const auto soften = GOLONG_RUNNABLE_VERSIONS(soften_panel);
+    const auto gather = GOLONG_RUNNABLE_VERSIONS(gather_panel);
+    const auto weigh = GOLONG_RUNNABLE_VERSIONS(weigh_panel);
+    const auto grad_scores = GOLONG_RUNNABLE_VERSIONS(grad_scores_panel);
+    const auto add = GOLONG_RUNNABLE_VERSIONS(add_to_keys);
+    std::vector<TileKernels> all;
+    for (size_t i = 0; i < width.size(); ++i) {
+      all.push_back({width[i](), score[i], soften[i], gather[i], weigh[i], grad_scores[i], add[i]});
+    }
+    return all;
+  }();
+  return versions;
+}
+
+}  // namespace golong::nn
