@@ -35,18 +35,17 @@ void backward_tile(const SegmentPart& part, int64_t first, const TileKernels& ke
   const int64_t size = head.dim * kTileRows;
   float *q = scratch, *grad = q + size, *q_panels = grad + size, *grad_panels = q_panels + size,
         *result = grad_panels + size, *weights = result + size, *grad_scores = weights + kTileKeys * kTileRows,
-        *minus_lse = grad_scores + kTileKeys * kTileRows, *minus_delta = minus_lse + kTileRows,
-        *ones = minus_delta + kTileRows;
+        *lse = grad_scores + kTileKeys * kTileRows, *delta = lse + kTileRows, *ones = delta + kTileRows;
   copy_rows(tile, head.q, head.scale, q);
   copy_rows(tile, part.grad, 1, grad);
   tile.turn(head.q, head.scale * std::numbers::log2e_v<float>, q_panels);
   tile.turn(part.grad, 1, grad_panels);
   std::fill_n(result, size, 0.f);
-  std::fill_n(minus_lse, 2 * kTileRows, 0.f);  // and delta: rows that are filled up add nothing, their gradient is 0
+  std::fill_n(lse, 2 * kTileRows, 0.f);  // and delta: rows that are filled up add nothing, their gradient is 0
   std::fill_n(ones, kTileRows, 1.f);
   for (int64_t i = 0; i < tile.count; ++i) {
-    minus_lse[i] = -*part.lse.row(first + i, head.share) * std::numbers::log2e_v<float>;
-    minus_delta[i] = -dot(grad + i * head.dim, part.out.row(first + i, head.share), head.head_dim);
+    lse[i] = *part.lse.row(first + i, head.share) * std::numbers::log2e_v<float>;
+    delta[i] = dot(grad + i * head.dim, part.out.row(first + i, head.share), head.head_dim);
   }
   const int64_t end = std::min(part.end, tile.last);
   for (int64_t begin = part.begin; begin < end; begin += kTileKeys) {
@@ -55,8 +54,8 @@ void backward_tile(const SegmentPart& part, int64_t first, const TileKernels& ke
     for (int64_t p = 0; p < tile.panels; ++p) {
       const int64_t at = p * tile.width, panel = at * head.dim;
       const KeyRows mine{weights + at, kTileRows}, scores{grad_scores + at, kTileRows};
-      kernels.weigh(tile.panel(p), keys, q_panels + panel, minus_lse + at, mine);
-      kernels.grad_scores(keys, grad_panels + panel, minus_delta + at, mine, scores);
+      kernels.weigh(tile.panel(p), keys, q_panels + panel, lse + at, mine);
+      kernels.grad_scores(keys, grad_panels + panel, delta + at, mine, scores);
       kernels.gather(keys.k, keys, scores, ones, result + panel);
     }
     kernels.add({weights, kTileRows}, keys, grad, tile.count, part.grad_v + from);

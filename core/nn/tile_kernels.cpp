@@ -94,29 +94,33 @@ GOLONG_INLINE void soften_panel(const PanelRows& rows, const KeyTile& keys, cons
 template <int Lanes>
 GOLONG_INLINE void gather_panel(const float* numbers, const KeyTile& keys, const KeyRows& weights, const float* shrink,
                                 float* result) {
+  Pair<Lanes> keep;
+  load_pair<Lanes>(shrink, keep);
   for (int64_t d = 0; d < keys.dim; d += kBlockRows<Lanes>, result += kBlockRows<Lanes> * 2 * Lanes) {
-    SumBlock<Lanes> sum;
-    each_of_block<Lanes>([&](int i, int v) __attribute__((always_inline)) {
-      Floats<Lanes> keep;
-      load(shrink + v * Lanes, keep);
-      load(result + (i * 2 + v) * Lanes, sum[i][v]);
-      sum[i][v] *= keep;
-    });
+    SumBlock<Lanes> sum = {};
     add_product<Lanes>({numbers + d, 1, keys.dim}, weights.data, weights.step, keys.count, sum);
-    each_of_block<Lanes>([&](int i, int v)
-                             __attribute__((always_inline)) { store(sum[i][v], result + (i * 2 + v) * Lanes); });
+    each_of_block<Lanes>([&](int i, int v) __attribute__((always_inline)) {
+      float* to = result + (i * 2 + v) * Lanes;
+      Floats<Lanes> before;
+      load(to, before);
+      store(before * keep[v] + sum[i][v], to);
+    });
   }
 }
 
 template <int Lanes>
-GOLONG_INLINE void weigh_panel(const PanelRows& rows, const KeyTile& keys, const float* q, const float* minus_lse,
+GOLONG_INLINE void weigh_panel(const PanelRows& rows, const KeyTile& keys, const float* q, const float* lse,
                                const KeyRows& weights) {
   constexpr int kRows = kBlockRows<Lanes>;
+  Pair<Lanes> normalizer;
+  load_pair<Lanes>(lse, normalizer);
   for (int64_t j = 0; j < keys.count; j += kRows) {
-    SumBlock<Lanes> sum;
-    each_of_block<Lanes>([&](int i, int v) __attribute__((always_inline)) { load(minus_lse + v * Lanes, sum[i][v]); });
+    SumBlock<Lanes> sum = {};
     add_product<Lanes>({keys.k + j * keys.dim, keys.dim, 1}, q, 2 * Lanes, keys.dim, sum);
-    each_of_block<Lanes>([&](int i, int v) __attribute__((always_inline)) { exp2_in_place<Lanes>(sum[i][v]); });
+    each_of_block<Lanes>([&](int i, int v) __attribute__((always_inline)) {
+      sum[i][v] -= normalizer[v];
+      exp2_in_place<Lanes>(sum[i][v]);
+    });
     if (keys.begin + j + kRows > rows.whole) {
       each_of_block<Lanes>([&](int i, int v) __attribute__((always_inline)) {
         hide<Lanes>(rows, keys.begin + j + i, v, 0, sum[i][v]);
@@ -129,18 +133,18 @@ GOLONG_INLINE void weigh_panel(const PanelRows& rows, const KeyTile& keys, const
 }
 
 template <int Lanes>
-GOLONG_INLINE void grad_scores_panel(const KeyTile& keys, const float* grad, const float* minus_delta,
-                                     const KeyRows& weights, const KeyRows& grad_scores) {
+GOLONG_INLINE void grad_scores_panel(const KeyTile& keys, const float* grad, const float* delta, const KeyRows& weights,
+                                     const KeyRows& grad_scores) {
   constexpr int kRows = kBlockRows<Lanes>;
+  Pair<Lanes> mean;
+  load_pair<Lanes>(delta, mean);
   for (int64_t j = 0; j < keys.count; j += kRows) {
-    SumBlock<Lanes> sum;
-    each_of_block<Lanes>([&](int i, int v)
-                             __attribute__((always_inline)) { load(minus_delta + v * Lanes, sum[i][v]); });
+    SumBlock<Lanes> sum = {};
     add_product<Lanes>({keys.v + j * keys.dim, keys.dim, 1}, grad, 2 * Lanes, keys.dim, sum);
     each_of_block<Lanes>([&](int i, int v) __attribute__((always_inline)) {
       Floats<Lanes> weight;
       load(weights.data + (j + i) * weights.step + v * Lanes, weight);
-      store(sum[i][v] * weight, grad_scores.data + (j + i) * grad_scores.step + v * Lanes);
+      store((sum[i][v] - mean[v]) * weight, grad_scores.data + (j + i) * grad_scores.step + v * Lanes);
     });
   }
 }
@@ -151,13 +155,14 @@ GOLONG_INLINE void add_to_keys(const KeyRows& weights, const KeyTile& keys, cons
   constexpr int kRows = kBlockRows<Lanes>;
   for (int64_t d = 0; d < keys.dim; d += 2 * Lanes) {
     for (int64_t j = 0; j < keys.count; j += kRows) {
-      SumBlock<Lanes> sum;
-      float* block = to + j * keys.dim + d;
-      each_of_block<Lanes>([&](int i, int v)
-                               __attribute__((always_inline)) { load(block + i * keys.dim + v * Lanes, sum[i][v]); });
+      SumBlock<Lanes> sum = {};
       add_product<Lanes>({weights.data + j * weights.step, weights.step, 1}, numbers + d, keys.dim, rows, sum);
-      each_of_block<Lanes>([&](int i, int v)
-                               __attribute__((always_inline)) { store(sum[i][v], block + i * keys.dim + v * Lanes); });
+      each_of_block<Lanes>([&](int i, int v) __attribute__((always_inline)) {
+        float* place = to + (j + i) * keys.dim + d + v * Lanes;
+        Floats<Lanes> before;
+        load(place, before);
+        store(before + sum[i][v], place);
+      });
     }
   }
 }
@@ -184,14 +189,13 @@ GOLONG_VERSIONS(void, gather_panel,
                 (numbers, keys, weights, shrink, result))
 
 GOLONG_VERSIONS(void, weigh_panel,
-                (const PanelRows& rows, const KeyTile& keys, const float* q, const float* minus_lse,
-                 const KeyRows& weights),
-                (rows, keys, q, minus_lse, weights))
+                (const PanelRows& rows, const KeyTile& keys, const float* q, const float* lse, const KeyRows& weights),
+                (rows, keys, q, lse, weights))
 
 GOLONG_VERSIONS(void, grad_scores_panel,
-                (const KeyTile& keys, const float* grad, const float* minus_delta, const KeyRows& weights,
+                (const KeyTile& keys, const float* grad, const float* delta, const KeyRows& weights,
                  const KeyRows& grad_scores),
-                (keys, grad, minus_delta, weights, grad_scores))
+                (keys, grad, delta, weights, grad_scores))
 
 GOLONG_VERSIONS(void, add_to_keys,
                 (const KeyRows& weights, const KeyTile& keys, const float* numbers, int64_t rows, float* to),

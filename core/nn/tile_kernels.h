@@ -40,11 +40,10 @@ void gather_panel(const float* numbers, const KeyTile& keys, const KeyRows& weig
                   float* result);
 
 // weights[key][row] = 2^(k . q - lse[row]), or 0 where the key is not seen.
-void weigh_panel(const PanelRows& rows, const KeyTile& keys, const float* q, const float* minus_lse,
-                 const KeyRows& weights);
+void weigh_panel(const PanelRows& rows, const KeyTile& keys, const float* q, const float* lse, const KeyRows& weights);
 
 // grad_scores[key][row] = weights * (v . grad - delta[row]): the gradient of the scores.
-void grad_scores_panel(const KeyTile& keys, const float* grad, const float* minus_delta, const KeyRows& weights,
+void grad_scores_panel(const KeyTile& keys, const float* grad, const float* delta, const KeyRows& weights,
                        const KeyRows& grad_scores);
 
 // to[key][d] += sum over rows of weights[key][row] * numbers[row][d]. numbers [rows][dim], to [count][dim].

@@ -21,6 +21,9 @@ struct Factor {
   int64_t row, step;
 };
 
+// A block begins at 0 and is added to what is in memory at its end: long sums would lose digits if every product were
+// added to the whole.
+
 // sum[i] += sum over k < count of a(i, k) * b[k], the two vectors of row k of b at b + k * b_step.
 template <int Lanes>
 GOLONG_INLINE void add_product(const Factor& a, const float* b, int64_t b_step, int64_t count, SumBlock<Lanes>& sum) {

@@ -104,13 +104,13 @@ TEST(CpuSegment, EqualsPlainAttentionOnRandomShapes) {
 TEST(CpuSegment, SpecialShapes) {
   for (const bool causal : {false, true}) {
     compare({1, 1, 1, 1, 1, 8, causal}, 1);
-    compare({1, 2, 1, 1, 500, 64, causal}, 2);            // one query
-    compare({2, 6, 2, 300, 1, 33, causal}, 3);            // one key
-    compare({1, 2, 1, 64, 128, 32, causal}, 4);           // whole tiles
-    compare({1, 3, 1, 65, 129, 32, causal}, 5);           // one more
-    compare({1, 2, 2, 200, 2500, 16, causal}, 6);         // several parts of keys
-    compare({1, 2, 1, 2500, 2300, 16, causal}, 7, 1e-5);  // sums of 5,000 rows
-    compare({40, 2, 2, 17, 17, 20, causal}, 8);           // more heads than parts
+    compare({1, 2, 1, 1, 500, 64, causal}, 2);     // one query
+    compare({2, 6, 2, 300, 1, 33, causal}, 3);     // one key
+    compare({1, 2, 1, 64, 128, 32, causal}, 4);    // whole tiles
+    compare({1, 3, 1, 65, 129, 32, causal}, 5);    // one more
+    compare({1, 2, 2, 200, 2500, 16, causal}, 6);  // several parts of keys
+    compare({1, 2, 1, 2500, 2300, 16, causal}, 7);
+    compare({40, 2, 2, 17, 17, 20, causal}, 8);  // more heads than parts
   }
 }
 
