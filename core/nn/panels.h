@@ -1,4 +1,4 @@
-// A tile of rows in the order in which the kernels read it: panels of two vectors of rows, in each panel [dim][rows].
+// A tile of rows as the kernels read it: dense, [rows][dim], and in panels of two vectors of rows, each [dim][rows].
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -7,48 +7,68 @@
 
 namespace golong::nn {
 
-// The rows of a tile, and the keys that they see.
-struct TileRows {
-  const SegmentHead& head;
-  int64_t first, count, width;
-  int64_t panels;
-  int64_t last;  // keys that any of them sees
-  alignas(64) int32_t seen[kTileRows];
-
-  TileRows(const SegmentHead& of, int64_t from, int64_t panel_width)
-      : head(of),
-        first(from),
-        count(std::min(kTileRows, of.rows - from)),
-        width(panel_width),
-        panels((count + width - 1) / width) {
-    for (int64_t i = 0; i < kTileRows; ++i) {
-      const int64_t token = (first + std::min(i, count - 1)) / head.share;
-      seen[i] = static_cast<int32_t>(head.causal ? std::min(token + 1, head.keys) : head.keys);
-    }
-    last = seen[kTileRows - 1];
-  }
-
-  PanelRows panel(int64_t p) const { return {seen + p * width, seen[p * width]}; }
-
-  // panels = rows * scale; what is filled up is 0.
-  void turn(const RowView<const float>& rows, float scale, float* to) const {
-    for (int64_t i = 0; i < panels * width; ++i) {
-      float* column = to + i / width * width * head.dim + i % width;
-      const float* from = i < count ? rows.row(first + i, head.share) : nullptr;
-      const int64_t dims = from != nullptr ? head.head_dim : 0;
-      for (int64_t d = 0; d < dims; ++d) column[d * width] = from[d] * scale;
-      for (int64_t d = dims; d < head.dim; ++d) column[d * width] = 0;
-    }
-  }
-
-  // The inverse: rows = panels, each row times its own scale.
-  void turn_back(const float* from, const float* scale, const RowView<float>& rows) const {
+// Rows first .. first + count - 1 of a head, and the keys that they see.
+class TileRows {
+ public:
+  TileRows(const SegmentHead& head, int64_t first, const TileKernels& kernels)
+      : count(std::min(kTileRows, head.rows - first)),
+        width(kernels.width),
+        panels((count + width - 1) / width),
+        head_(head),
+        kernels_(kernels) {
+    int64_t token = first / head.share, of_token = first % head.share;
     for (int64_t i = 0; i < count; ++i) {
-      const float* column = from + i / width * width * head.dim + i % width;
-      float* to = rows.row(first + i, head.share);
-      for (int64_t d = 0; d < head.head_dim; ++d) to[d] = column[d * width] * scale[i];
+      token_[i] = token;
+      head_of_[i] = of_token;
+      seen_[i] = static_cast<int32_t>(head.causal ? std::min(token + 1, head.keys) : head.keys);
+      if (++of_token == head.share) {
+        of_token = 0;
+        ++token;
+      }
+    }
+    last = seen_[count - 1];
+    std::fill(seen_ + count, seen_ + kTileRows, seen_[count - 1]);
+  }
+
+  const int64_t count, width, panels;
+  int64_t last;  // keys that any of the rows sees
+
+  PanelRows panel(int64_t p) const { return {seen_ + p * width, seen_[p * width]}; }
+
+  template <class T>
+  T* row(const RowView<T>& view, int64_t i) const {
+    return view.data + token_[i] * view.token + head_of_[i] * view.head;
+  }
+
+  // to [panels * width][dim] = rows * factor; what is filled up is 0.
+  void copy(const RowView<const float>& rows, float factor, float* to) const {
+    for (int64_t i = 0; i < count; ++i, to += head_.dim) {
+      const float* from = row(rows, i);
+      for (int64_t d = 0; d < head_.head_dim; ++d) to[d] = from[d] * factor;
+      std::fill(to + head_.head_dim, to + head_.dim, 0.f);
+    }
+    std::fill_n(to, (panels * width - count) * head_.dim, 0.f);
+  }
+
+  // Dense rows times factor to panels, and back.
+  void to_panels(const float* dense, float factor, float* to) const {
+    for (int64_t p = 0; p < panels; ++p) {
+      const int64_t at = p * width * head_.dim;
+      kernels_.turn(dense + at, head_.dim, width, head_.dim, factor, to + at, width);
     }
   }
+  void from_panels(const float* from, float* dense) const {
+    for (int64_t p = 0; p < panels; ++p) {
+      const int64_t at = p * width * head_.dim;
+      kernels_.turn(from + at, width, head_.dim, width, 1, dense + at, head_.dim);
+    }
+  }
+
+ private:
+  const SegmentHead& head_;
+  const TileKernels& kernels_;
+  alignas(64) int32_t seen_[kTileRows];
+  int64_t token_[kTileRows], head_of_[kTileRows];
 };
 
 }  // namespace golong::nn

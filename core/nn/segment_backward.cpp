@@ -6,46 +6,25 @@
 #include "core/nn/segment_kernel.h"
 
 namespace golong::nn {
-namespace {
-
-// to [rows][dim] = rows * scale, what is filled up being 0.
-void copy_rows(const TileRows& tile, const RowView<const float>& rows, float scale, float* to) {
-  const SegmentHead& head = tile.head;
-  for (int64_t i = 0; i < tile.count; ++i, to += head.dim) {
-    const float* from = rows.row(tile.first + i, head.share);
-    for (int64_t d = 0; d < head.head_dim; ++d) to[d] = from[d] * scale;
-    std::fill(to + head.head_dim, to + head.dim, 0.f);
-  }
-}
-
-// In double: its terms are larger than their sum.
-float dot(const float* a, const float* b, int64_t count) {
-  double sum = 0;
-  for (int64_t i = 0; i < count; ++i) sum += static_cast<double>(a[i]) * b[i];
-  return static_cast<float>(sum);
-}
-
-}  // namespace
-
 int64_t backward_scratch(int64_t dim) { return 5 * dim * kTileRows + 2 * kTileKeys * kTileRows + 3 * kTileRows; }
 
 void backward_tile(const SegmentPart& part, int64_t first, const TileKernels& kernels, float* scratch) {
   const SegmentHead& head = part.head;
-  const TileRows tile(head, first, kernels.width);
+  const TileRows tile(head, first, kernels);
   const int64_t size = head.dim * kTileRows;
   float *q = scratch, *grad = q + size, *q_panels = grad + size, *grad_panels = q_panels + size,
         *result = grad_panels + size, *weights = result + size, *grad_scores = weights + kTileKeys * kTileRows,
         *lse = grad_scores + kTileKeys * kTileRows, *delta = lse + kTileRows, *ones = delta + kTileRows;
-  copy_rows(tile, head.q, head.scale, q);
-  copy_rows(tile, part.grad, 1, grad);
-  tile.turn(head.q, head.scale * std::numbers::log2e_v<float>, q_panels);
-  tile.turn(part.grad, 1, grad_panels);
+  tile.copy(head.q, head.scale, q);
+  tile.copy(part.grad, 1, grad);
+  tile.to_panels(q, std::numbers::log2e_v<float>, q_panels);
+  tile.to_panels(grad, 1, grad_panels);
   std::fill_n(result, size, 0.f);
   std::fill_n(lse, 2 * kTileRows, 0.f);  // and delta: rows that are filled up add nothing, their gradient is 0
   std::fill_n(ones, kTileRows, 1.f);
   for (int64_t i = 0; i < tile.count; ++i) {
-    lse[i] = *part.lse.row(first + i, head.share) * std::numbers::log2e_v<float>;
-    delta[i] = dot(grad + i * head.dim, part.out.row(first + i, head.share), head.head_dim);
+    lse[i] = *tile.row(part.lse, i) * std::numbers::log2e_v<float>;
+    delta[i] = kernels.product(grad + i * head.dim, tile.row(part.out, i), head.head_dim);
   }
   const int64_t end = std::min(part.end, tile.last);
   for (int64_t begin = part.begin; begin < end; begin += kTileKeys) {
@@ -61,8 +40,12 @@ void backward_tile(const SegmentPart& part, int64_t first, const TileKernels& ke
     kernels.add({weights, kTileRows}, keys, grad, tile.count, part.grad_v + from);
     kernels.add({grad_scores, kTileRows}, keys, q, tile.count, part.grad_k + from);
   }
-  std::fill_n(ones, kTileRows, head.scale);
-  tile.turn_back(result, ones, part.grad_q);
+  tile.from_panels(result, q);
+  for (int64_t i = 0; i < tile.count; ++i) {
+    const float* from = q + i * head.dim;
+    float* to = tile.row(part.grad_q, i);
+    for (int64_t d = 0; d < head.head_dim; ++d) to[d] = from[d] * head.scale;
+  }
 }
 
 }  // namespace golong::nn

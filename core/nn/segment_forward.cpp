@@ -9,16 +9,18 @@
 
 namespace golong::nn {
 
-int64_t forward_scratch(int64_t dim) { return 2 * dim * kTileRows + kTileKeys * kTileRows + 4 * kTileRows; }
+int64_t forward_scratch(int64_t dim) { return 3 * dim * kTileRows + kTileKeys * kTileRows + 4 * kTileRows; }
 
 void forward_tile(const SegmentHead& head, int64_t first, const RowView<float>& out, const RowView<float>& lse,
                   const TileKernels& kernels, float* scratch) {
-  const TileRows tile(head, first, kernels.width);
-  float *q = scratch, *result = q + head.dim * kTileRows, *scores = result + head.dim * kTileRows,
+  const TileRows tile(head, first, kernels);
+  const int64_t size = head.dim * kTileRows;
+  float *rows = scratch, *q = rows + size, *result = q + size, *scores = result + size,
         *highest = scores + kTileKeys * kTileRows, *reference = highest + kTileRows, *sum = reference + kTileRows,
         *shrink = sum + kTileRows;
-  tile.turn(head.q, head.scale * std::numbers::log2e_v<float>, q);
-  std::fill_n(result, head.dim * kTileRows, 0.f);
+  tile.copy(head.q, head.scale * std::numbers::log2e_v<float>, rows);
+  tile.to_panels(rows, 1, q);
+  std::fill_n(result, size, 0.f);
   std::fill_n(highest, 2 * kTileRows, -std::numeric_limits<float>::infinity());  // and the reference
   std::fill_n(sum, kTileRows, 0.f);
   for (int64_t begin = 0; begin < tile.last; begin += kTileKeys) {
@@ -26,18 +28,20 @@ void forward_tile(const SegmentHead& head, int64_t first, const RowView<float>& 
     const KeyTile keys{begin, count, head.dim, head.k + from, head.v + from};
     for (int64_t p = 0; p < tile.panels; ++p) {
       const int64_t at = p * tile.width;
-      const PanelRows rows = tile.panel(p);
+      const PanelRows panel = tile.panel(p);
       const KeyRows weights{scores, tile.width};
-      kernels.score(rows, keys, q + at * head.dim, weights, highest + at);
-      kernels.soften(rows, keys, weights, highest + at, reference + at, sum + at, shrink);
+      kernels.score(panel, keys, q + at * head.dim, weights, highest + at);
+      kernels.soften(panel, keys, weights, highest + at, reference + at, sum + at, shrink);
       kernels.gather(keys.v, keys, weights, shrink, result + at * head.dim);
     }
   }
+  tile.from_panels(result, rows);
   for (int64_t i = 0; i < tile.count; ++i) {
-    *lse.row(first + i, head.share) = (highest[i] + std::log2(sum[i])) * std::numbers::ln2_v<float>;
-    sum[i] = 1 / sum[i];
+    *tile.row(lse, i) = (highest[i] + std::log2(sum[i])) * std::numbers::ln2_v<float>;
+    const float inverse = 1 / sum[i], *from = rows + i * head.dim;
+    float* to = tile.row(out, i);
+    for (int64_t d = 0; d < head.head_dim; ++d) to[d] = from[d] * inverse;
   }
-  tile.turn_back(result, sum, out);
 }
 
 }  // namespace golong::nn

@@ -20,8 +20,6 @@ template <class T>
 struct RowView {
   T* data;
   int64_t token, head;
-
-  T* row(int64_t r, int64_t share) const { return data + r / share * token + r % share * head; }
 };
 
 // One head of keys, and the query heads that share it.

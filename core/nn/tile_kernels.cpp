@@ -167,6 +167,56 @@ GOLONG_INLINE void add_to_keys(const KeyRows& weights, const KeyTile& keys, cons
   }
 }
 
+// Rows and columns `Distance` apart change places, then those half as far apart.
+template <int Lanes, int Distance = Lanes / 2>
+GOLONG_INLINE void turn_square(Floats<Lanes> (&rows)[Lanes]) {
+  Ints<Lanes> low, high;
+  for (int i = 0; i < Lanes; ++i) {
+    low[i] = i & Distance ? Lanes + i - Distance : i;
+    high[i] = i & Distance ? Lanes + i : i + Distance;
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < Lanes; ++i) {
+    if (i & Distance) continue;
+    const Floats<Lanes> upper = rows[i], lower = rows[i + Distance];
+    choose<Lanes>(upper, lower, low, rows[i]);
+    choose<Lanes>(upper, lower, high, rows[i + Distance]);
+  }
+  if constexpr (Distance > 1) turn_square<Lanes, Distance / 2>(rows);
+}
+
+template <int Lanes>
+GOLONG_INLINE void transpose(const float* from, int64_t from_step, int64_t rows, int64_t columns, float factor,
+                             float* to, int64_t to_step) {
+  for (int64_t row = 0; row < rows; row += Lanes) {
+    for (int64_t column = 0; column < columns; column += Lanes) {
+      Floats<Lanes> square[Lanes];
+#pragma GCC unroll 16
+      for (int i = 0; i < Lanes; ++i) {
+        load(from + (row + i) * from_step + column, square[i]);
+        square[i] *= factor;
+      }
+      turn_square<Lanes>(square);
+#pragma GCC unroll 16
+      for (int i = 0; i < Lanes; ++i) store(square[i], to + (column + i) * to_step + row);
+    }
+  }
+}
+
+template <int Lanes>
+GOLONG_INLINE float dot(const float* a, const float* b, int64_t count) {
+  Floats<Lanes> sum = {}, x, y;
+  int64_t i = 0;
+  for (; i + Lanes <= count; i += Lanes) {
+    load(a + i, x);
+    load(b + i, y);
+    sum += x * y;
+  }
+  float rest = 0;
+  for (; i < count; ++i) rest += a[i] * b[i];
+  return sum_of<Lanes>(sum) + rest;
+}
+
 template <int Lanes>
 GOLONG_INLINE int64_t panel_width() {
   return 2 * Lanes;
@@ -201,6 +251,13 @@ GOLONG_VERSIONS(void, add_to_keys,
                 (const KeyRows& weights, const KeyTile& keys, const float* numbers, int64_t rows, float* to),
                 (weights, keys, numbers, rows, to))
 
+GOLONG_VERSIONS(void, transpose,
+                (const float* from, int64_t from_step, int64_t rows, int64_t columns, float factor, float* to,
+                 int64_t to_step),
+                (from, from_step, rows, columns, factor, to, to_step))
+
+GOLONG_VERSIONS(float, dot, (const float* a, const float* b, int64_t count), (a, b, count))
+
 GOLONG_VERSIONS(int64_t, panel_width, (), ())
 
 const std::vector<TileKernels>& tile_kernel_versions() {
@@ -212,9 +269,12 @@ const std::vector<TileKernels>& tile_kernel_versions() {
     const auto weigh = GOLONG_RUNNABLE_VERSIONS(weigh_panel);
     const auto grad_scores = GOLONG_RUNNABLE_VERSIONS(grad_scores_panel);
     const auto add = GOLONG_RUNNABLE_VERSIONS(add_to_keys);
+    const auto turn = GOLONG_RUNNABLE_VERSIONS(transpose);
+    const auto product = GOLONG_RUNNABLE_VERSIONS(dot);
     std::vector<TileKernels> all;
     for (size_t i = 0; i < width.size(); ++i) {
-      all.push_back({width[i](), score[i], soften[i], gather[i], weigh[i], grad_scores[i], add[i]});
+      all.push_back(
+          {width[i](), score[i], soften[i], gather[i], weigh[i], grad_scores[i], add[i], turn[i], product[i]});
     }
     return all;
   }();

@@ -49,6 +49,14 @@ void grad_scores_panel(const KeyTile& keys, const float* grad, const float* delt
 // to[key][d] += sum over rows of weights[key][row] * numbers[row][d]. numbers [rows][dim], to [count][dim].
 void add_to_keys(const KeyRows& weights, const KeyTile& keys, const float* numbers, int64_t rows, float* to);
 
+// to[column][row] = from[row][column] * factor; rows of `from` and `to` are that many floats apart. Numbers of rows and
+// columns are multiples of a vector.
+void transpose(const float* from, int64_t from_step, int64_t rows, int64_t columns, float factor, float* to,
+               int64_t to_step);
+
+float dot(const float* a, const float* b, int64_t count);
+
+// Rows of a panel: two vectors.
 int64_t panel_width();
 
 // They for one instruction set.
@@ -60,6 +68,8 @@ struct TileKernels {
   decltype(&weigh_panel) weigh;
   decltype(&grad_scores_panel) grad_scores;
   decltype(&add_to_keys) add;
+  decltype(&transpose) turn;
+  decltype(&dot) product;
 };
 // For each instruction set that this machine has, the one that is used first.
 const std::vector<TileKernels>& tile_kernel_versions();
