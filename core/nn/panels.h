@@ -40,14 +40,16 @@ class TileRows {
     return view.data + token_[i] * view.token + head_of_[i] * view.head;
   }
 
-  // to [panels * width][dim] = rows * factor; what is filled up is 0.
-  void copy(const RowView<const float>& rows, float factor, float* to) const {
+  // to [panels * width][dim]; what is filled up is 0.
+  void gather(const RowView<const float>& rows, float* to) const {
     for (int64_t i = 0; i < count; ++i, to += head_.dim) {
-      const float* from = row(rows, i);
-      for (int64_t d = 0; d < head_.head_dim; ++d) to[d] = from[d] * factor;
+      std::copy_n(row(rows, i), head_.head_dim, to);
       std::fill(to + head_.head_dim, to + head_.dim, 0.f);
     }
     std::fill_n(to, (panels * width - count) * head_.dim, 0.f);
+  }
+  void scatter(const float* dense, const RowView<float>& to) const {
+    for (int64_t i = 0; i < count; ++i) std::copy_n(dense + i * head_.dim, head_.head_dim, row(to, i));
   }
 
   // Dense rows times factor to panels, and back.

@@ -1,5 +1,5 @@
 // The backward pass of one tile of rows. With P = exp(scores - lse) and delta = grad . out of a row:
-// dV = P^T grad, dS = P * (grad V^T - delta), dQ = scale dS K, dK = scale dS^T Q.
+// dV = P^T grad, dS = scale P * (grad V^T - delta), dQ = dS K, dK = dS^T Q.
 #include <numbers>
 
 #include "core/nn/panels.h"
@@ -15,16 +15,16 @@ void backward_tile(const SegmentPart& part, int64_t first, const TileKernels& ke
   float *q = scratch, *grad = q + size, *q_panels = grad + size, *grad_panels = q_panels + size,
         *result = grad_panels + size, *weights = result + size, *grad_scores = weights + kTileKeys * kTileRows,
         *lse = grad_scores + kTileKeys * kTileRows, *delta = lse + kTileRows, *ones = delta + kTileRows;
-  tile.copy(head.q, head.scale, q);
-  tile.copy(part.grad, 1, grad);
-  tile.to_panels(q, std::numbers::log2e_v<float>, q_panels);
-  tile.to_panels(grad, 1, grad_panels);
+  tile.gather(head.q, q);
+  tile.gather(part.grad, grad);
+  tile.to_panels(q, head.scale * std::numbers::log2e_v<float>, q_panels);
+  tile.to_panels(grad, head.scale, grad_panels);  // with the scale in dS it is in dQ and dK
   std::fill_n(result, size, 0.f);
   std::fill_n(lse, 2 * kTileRows, 0.f);  // and delta: rows that are filled up add nothing, their gradient is 0
   std::fill_n(ones, kTileRows, 1.f);
   for (int64_t i = 0; i < tile.count; ++i) {
     lse[i] = *tile.row(part.lse, i) * std::numbers::log2e_v<float>;
-    delta[i] = kernels.product(grad + i * head.dim, tile.row(part.out, i), head.head_dim);
+    delta[i] = kernels.product(grad + i * head.dim, tile.row(part.out, i), head.head_dim) * head.scale;
   }
   const int64_t end = std::min(part.end, tile.last);
   for (int64_t begin = part.begin; begin < end; begin += kTileKeys) {
@@ -41,11 +41,7 @@ void backward_tile(const SegmentPart& part, int64_t first, const TileKernels& ke
     kernels.add({grad_scores, kTileRows}, keys, q, tile.count, part.grad_k + from);
   }
   tile.from_panels(result, q);
-  for (int64_t i = 0; i < tile.count; ++i) {
-    const float* from = q + i * head.dim;
-    float* to = tile.row(part.grad_q, i);
-    for (int64_t d = 0; d < head.head_dim; ++d) to[d] = from[d] * head.scale;
-  }
+  tile.scatter(q, part.grad_q);
 }
 
 }  // namespace golong::nn

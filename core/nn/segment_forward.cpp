@@ -18,8 +18,8 @@ void forward_tile(const SegmentHead& head, int64_t first, const RowView<float>& 
   float *rows = scratch, *q = rows + size, *result = q + size, *scores = result + size,
         *highest = scores + kTileKeys * kTileRows, *reference = highest + kTileRows, *sum = reference + kTileRows,
         *shrink = sum + kTileRows;
-  tile.copy(head.q, head.scale * std::numbers::log2e_v<float>, rows);
-  tile.to_panels(rows, 1, q);
+  tile.gather(head.q, rows);
+  tile.to_panels(rows, head.scale * std::numbers::log2e_v<float>, q);
   std::fill_n(result, size, 0.f);
   std::fill_n(highest, 2 * kTileRows, -std::numeric_limits<float>::infinity());  // and the reference
   std::fill_n(sum, kTileRows, 0.f);
@@ -35,13 +35,16 @@ void forward_tile(const SegmentHead& head, int64_t first, const RowView<float>& 
       kernels.gather(keys.v, keys, weights, shrink, result + at * head.dim);
     }
   }
-  tile.from_panels(result, rows);
   for (int64_t i = 0; i < tile.count; ++i) {
     *tile.row(lse, i) = (highest[i] + std::log2(sum[i])) * std::numbers::ln2_v<float>;
-    const float inverse = 1 / sum[i], *from = rows + i * head.dim;
-    float* to = tile.row(out, i);
-    for (int64_t d = 0; d < head.head_dim; ++d) to[d] = from[d] * inverse;
   }
+  for (int64_t i = 0; i < kTileRows; ++i) sum[i] = 1 / sum[i];
+  for (int64_t p = 0; p < tile.panels; ++p) {  // no keys, so that it only divides
+    const int64_t at = p * tile.width;
+    kernels.gather(head.v, {0, 0, head.dim, head.k, head.v}, {scores, tile.width}, sum + at, result + at * head.dim);
+  }
+  tile.from_panels(result, rows);
+  tile.scatter(rows, out);
 }
 
 }  // namespace golong::nn
