@@ -7,14 +7,13 @@
 #include <cassert>
 #include <limits>
 
+#include "core/nn/cpu_segment.h"
 #include "core/nn/cuda_segment.h"
 
 namespace golong::nn {
 namespace {
 
-bool has_flash(const at::Tensor& q) {
-  return q.device().is_cpu() && (q.scalar_type() == at::kFloat || q.scalar_type() == at::kBFloat16);
-}
+bool has_flash(const at::Tensor& q) { return q.device().is_cpu() && q.scalar_type() == at::kBFloat16; }
 
 // Scores [B, H, Tq, Tk] in float32 (float64 for float64).
 at::Tensor scores(const at::Tensor& q, const at::Tensor& k, bool causal, double scale) {
@@ -31,6 +30,7 @@ at::Tensor scores(const at::Tensor& q, const at::Tensor& k, bool causal, double 
 
 Partial segment_forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, bool causal, double scale) {
   assert(q.size(2) > 0 && k.size(2) > 0);
+  if (has_cpu_segment(q)) return cpu_segment_forward(q, k, v, causal, scale);
   if (has_flash(q)) {
     auto [out, lse] = at::_scaled_dot_product_flash_attention_for_cpu(q, k, v, 0.0, causal, std::nullopt, scale);
     return {out, lse};
@@ -44,6 +44,7 @@ Partial segment_forward(const at::Tensor& q, const at::Tensor& k, const at::Tens
 
 SegmentGradients segment_backward(const at::Tensor& grad_out, const at::Tensor& q, const at::Tensor& k,
                                   const at::Tensor& v, const Partial& merged, bool causal, double scale) {
+  if (has_cpu_segment(q)) return cpu_segment_backward(grad_out, q, k, v, merged, causal, scale);
   if (has_flash(q)) {
     auto [gq, gk, gv] = at::_scaled_dot_product_flash_attention_for_cpu_backward(
         grad_out, q, k, v, merged.out, merged.lse, 0.0, causal, std::nullopt, scale);

@@ -1,0 +1,76 @@
+// A tile of rows as the kernels read it: dense, [rows][dim], and in panels of two vectors of rows, each [dim][rows].
+#pragma once
+#include <algorithm>
+#include <cstdint>
+
+#include "core/nn/segment_kernel.h"
+
+namespace golong::nn {
+
+// Rows first .. first + count - 1 of a head, and the keys that they see.
+class TileRows {
+ public:
+  TileRows(const SegmentHead& head, int64_t first, const TileKernels& kernels)
+      : count(std::min(kTileRows, head.rows - first)),
+        width(kernels.width),
+        panels((count + width - 1) / width),
+        head_(head),
+        kernels_(kernels) {
+    int64_t token = first / head.share, of_token = first % head.share;
+    for (int64_t i = 0; i < count; ++i) {
+      token_[i] = token;
+      head_of_[i] = of_token;
+      seen_[i] = static_cast<int32_t>(head.causal ? std::min(token + 1, head.keys) : head.keys);
+      if (++of_token == head.share) {
+        of_token = 0;
+        ++token;
+      }
+    }
+    last = seen_[count - 1];
+    std::fill(seen_ + count, seen_ + kTileRows, seen_[count - 1]);
+  }
+
+  const int64_t count, width, panels;
+  int64_t last;  // keys that any of the rows sees
+
+  PanelRows panel(int64_t p) const { return {seen_ + p * width, seen_[p * width]}; }
+
+  template <class T>
+  T* row(const RowView<T>& view, int64_t i) const {
+    return view.data + token_[i] * view.token + head_of_[i] * view.head;
+  }
+
+  // to [panels * width][dim]; what is filled up is 0.
+  void gather(const RowView<const float>& rows, float* to) const {
+    for (int64_t i = 0; i < count; ++i, to += head_.dim) {
+      std::copy_n(row(rows, i), head_.head_dim, to);
+      std::fill(to + head_.head_dim, to + head_.dim, 0.f);
+    }
+    std::fill_n(to, (panels * width - count) * head_.dim, 0.f);
+  }
+  void scatter(const float* dense, const RowView<float>& to) const {
+    for (int64_t i = 0; i < count; ++i) std::copy_n(dense + i * head_.dim, head_.head_dim, row(to, i));
+  }
+
+  // Dense rows times factor to panels, and back.
+  void to_panels(const float* dense, float factor, float* to) const {
+    for (int64_t p = 0; p < panels; ++p) {
+      const int64_t at = p * width * head_.dim;
+      kernels_.turn(dense + at, head_.dim, width, head_.dim, factor, to + at, width);
+    }
+  }
+  void from_panels(const float* from, float* dense) const {
+    for (int64_t p = 0; p < panels; ++p) {
+      const int64_t at = p * width * head_.dim;
+      kernels_.turn(from + at, width, head_.dim, width, 1, dense + at, head_.dim);
+    }
+  }
+
+ private:
+  const SegmentHead& head_;
+  const TileKernels& kernels_;
+  alignas(64) int32_t seen_[kTileRows];
+  int64_t token_[kTileRows], head_of_[kTileRows];
+};
+
+}  // namespace golong::nn

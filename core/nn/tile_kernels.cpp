@@ -1,0 +1,284 @@
+#include "core/nn/tile_kernels.h"
+
+#include <cmath>
+#include <limits>
+
+#include "core/nn/tile_product.h"
+
+namespace golong::nn {
+namespace kernel {
+namespace {
+
+constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
+
+template <int Lanes>
+using Pair = Floats<Lanes>[2];
+
+template <int Lanes>
+GOLONG_INLINE void load_pair(const float* from, Pair<Lanes>& to) {
+  std::memcpy(to, from, sizeof to);
+}
+template <int Lanes>
+GOLONG_INLINE void store_pair(const Pair<Lanes>& from, float* to) {
+  std::memcpy(to, from, sizeof from);
+}
+
+// What stands for a key that a row does not see.
+template <int Lanes>
+GOLONG_INLINE void hide(const PanelRows& rows, int64_t key, int v, float instead, Floats<Lanes>& x) {
+  Ints<Lanes> seen;
+  std::memcpy(&seen, rows.seen + v * Lanes, sizeof seen);
+  x = seen > static_cast<int32_t>(key) ? x : Floats<Lanes>{} + instead;
+}
+
+template <int Lanes>
+GOLONG_INLINE void score_panel(const PanelRows& rows, const KeyTile& keys, const float* q, const KeyRows& scores,
+                               float* highest) {
+  constexpr int kRows = kBlockRows<Lanes>;
+  Pair<Lanes> top;
+  load_pair<Lanes>(highest, top);
+  for (int64_t j = 0; j < keys.count; j += kRows) {
+    SumBlock<Lanes> sum = {};
+    add_product<Lanes>({keys.k + j * keys.dim, keys.dim, 1}, q, 2 * Lanes, keys.dim, sum);
+    if (keys.begin + j + kRows > rows.whole) {
+      each_of_block<Lanes>([&](int i, int v) __attribute__((always_inline)) {
+        hide<Lanes>(rows, keys.begin + j + i, v, kMinusInfinity, sum[i][v]);
+      });
+    }
+    each_of_block<Lanes>([&](int i, int v) __attribute__((always_inline)) {
+      top[v] = sum[i][v] > top[v] ? sum[i][v] : top[v];
+      store(sum[i][v], scores.data + (j + i) * scores.step + v * Lanes);
+    });
+  }
+  store_pair<Lanes>(top, highest);
+}
+
+template <int Lanes>
+GOLONG_INLINE void soften_panel(const PanelRows& rows, const KeyTile& keys, const KeyRows& scores, const float* highest,
+                                float* reference, float* sum, float* shrink) {
+  Pair<Lanes> top, total = {}, before, gathered;
+  load_pair<Lanes>(highest, top);
+  const auto soften = [&](int64_t j, auto finish) __attribute__((always_inline)) {
+#pragma GCC unroll 2
+    for (int v = 0; v < 2; ++v) {
+      float* score = scores.data + j * scores.step + v * Lanes;
+      Floats<Lanes> x;
+      load(score, x);
+      x -= top[v];
+      exp2_in_place<Lanes>(x);
+      finish(v, x);
+      total[v] += x;
+      store(x, score);
+    }
+  };
+  int64_t j = 0;
+  for (; j < keys.count && keys.begin + j < rows.whole; ++j) {
+    soften(j, [](int, Floats<Lanes>&) __attribute__((always_inline)){});
+  }
+  for (; j < keys.count; ++j) {
+    soften(
+        j, [&](int v, Floats<Lanes>& x) __attribute__((always_inline)) { hide<Lanes>(rows, keys.begin + j, v, 0, x); });
+  }
+  load_pair<Lanes>(reference, before);
+  load_pair<Lanes>(sum, gathered);
+  for (int v = 0; v < 2; ++v) {
+    before[v] -= top[v];
+    exp2_in_place<Lanes>(before[v]);
+    gathered[v] = gathered[v] * before[v] + total[v];
+  }
+  store_pair<Lanes>(top, reference);
+  store_pair<Lanes>(gathered, sum);
+  store_pair<Lanes>(before, shrink);
+}
+
+template <int Lanes>
+GOLONG_INLINE void gather_panel(const float* numbers, const KeyTile& keys, const KeyRows& weights, const float* shrink,
+                                float* result) {
+  Pair<Lanes> keep;
+  load_pair<Lanes>(shrink, keep);
+  for (int64_t d = 0; d < keys.dim; d += kBlockRows<Lanes>, result += kBlockRows<Lanes> * 2 * Lanes) {
+    SumBlock<Lanes> sum = {};
+    add_product<Lanes>({numbers + d, 1, keys.dim}, weights.data, weights.step, keys.count, sum);
+    each_of_block<Lanes>([&](int i, int v) __attribute__((always_inline)) {
+      float* to = result + (i * 2 + v) * Lanes;
+      Floats<Lanes> before;
+      load(to, before);
+      store(before * keep[v] + sum[i][v], to);
+    });
+  }
+}
+
+template <int Lanes>
+GOLONG_INLINE void weigh_panel(const PanelRows& rows, const KeyTile& keys, const float* q, const float* lse,
+                               const KeyRows& weights) {
+  constexpr int kRows = kBlockRows<Lanes>;
+  Pair<Lanes> normalizer;
+  load_pair<Lanes>(lse, normalizer);
+  for (int64_t j = 0; j < keys.count; j += kRows) {
+    SumBlock<Lanes> sum = {};
+    add_product<Lanes>({keys.k + j * keys.dim, keys.dim, 1}, q, 2 * Lanes, keys.dim, sum);
+    each_of_block<Lanes>([&](int i, int v) __attribute__((always_inline)) {
+      sum[i][v] -= normalizer[v];
+      exp2_in_place<Lanes>(sum[i][v]);
+    });
+    if (keys.begin + j + kRows > rows.whole) {
+      each_of_block<Lanes>([&](int i, int v) __attribute__((always_inline)) {
+        hide<Lanes>(rows, keys.begin + j + i, v, 0, sum[i][v]);
+      });
+    }
+    each_of_block<Lanes>([&](int i, int v) __attribute__((always_inline)) {
+      store(sum[i][v], weights.data + (j + i) * weights.step + v * Lanes);
+    });
+  }
+}
+
+template <int Lanes>
+GOLONG_INLINE void grad_scores_panel(const KeyTile& keys, const float* grad, const float* delta, const KeyRows& weights,
+                                     const KeyRows& grad_scores) {
+  constexpr int kRows = kBlockRows<Lanes>;
+  Pair<Lanes> mean;
+  load_pair<Lanes>(delta, mean);
+  for (int64_t j = 0; j < keys.count; j += kRows) {
+    SumBlock<Lanes> sum = {};
+    add_product<Lanes>({keys.v + j * keys.dim, keys.dim, 1}, grad, 2 * Lanes, keys.dim, sum);
+    each_of_block<Lanes>([&](int i, int v) __attribute__((always_inline)) {
+      Floats<Lanes> weight;
+      load(weights.data + (j + i) * weights.step + v * Lanes, weight);
+      store((sum[i][v] - mean[v]) * weight, grad_scores.data + (j + i) * grad_scores.step + v * Lanes);
+    });
+  }
+}
+
+template <int Lanes>
+GOLONG_INLINE void add_to_keys(const KeyRows& weights, const KeyTile& keys, const float* numbers, int64_t rows,
+                               float* to) {
+  constexpr int kRows = kBlockRows<Lanes>;
+  for (int64_t d = 0; d < keys.dim; d += 2 * Lanes) {
+    for (int64_t j = 0; j < keys.count; j += kRows) {
+      SumBlock<Lanes> sum = {};
+      add_product<Lanes>({weights.data + j * weights.step, weights.step, 1}, numbers + d, keys.dim, rows, sum);
+      each_of_block<Lanes>([&](int i, int v) __attribute__((always_inline)) {
+        float* place = to + (j + i) * keys.dim + d + v * Lanes;
+        Floats<Lanes> before;
+        load(place, before);
+        store(before + sum[i][v], place);
+      });
+    }
+  }
+}
+
+// Rows and columns `Distance` apart change places, then those half as far apart.
+template <int Lanes, int Distance = Lanes / 2>
+GOLONG_INLINE void turn_square(Floats<Lanes> (&rows)[Lanes]) {
+  Ints<Lanes> low, high;
+  for (int i = 0; i < Lanes; ++i) {
+    low[i] = i & Distance ? Lanes + i - Distance : i;
+    high[i] = i & Distance ? Lanes + i : i + Distance;
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < Lanes; ++i) {
+    if (i & Distance) continue;
+    const Floats<Lanes> upper = rows[i], lower = rows[i + Distance];
+    choose<Lanes>(upper, lower, low, rows[i]);
+    choose<Lanes>(upper, lower, high, rows[i + Distance]);
+  }
+  if constexpr (Distance > 1) turn_square<Lanes, Distance / 2>(rows);
+}
+
+template <int Lanes>
+GOLONG_INLINE void transpose(const float* from, int64_t from_step, int64_t rows, int64_t columns, float factor,
+                             float* to, int64_t to_step) {
+  for (int64_t row = 0; row < rows; row += Lanes) {
+    for (int64_t column = 0; column < columns; column += Lanes) {
+      Floats<Lanes> square[Lanes];
+#pragma GCC unroll 16
+      for (int i = 0; i < Lanes; ++i) {
+        load(from + (row + i) * from_step + column, square[i]);
+        square[i] *= factor;
+      }
+      turn_square<Lanes>(square);
+#pragma GCC unroll 16
+      for (int i = 0; i < Lanes; ++i) store(square[i], to + (column + i) * to_step + row);
+    }
+  }
+}
+
+template <int Lanes>
+GOLONG_INLINE float dot(const float* a, const float* b, int64_t count) {
+  Floats<Lanes> sum = {}, x, y;
+  int64_t i = 0;
+  for (; i + Lanes <= count; i += Lanes) {
+    load(a + i, x);
+    load(b + i, y);
+    sum += x * y;
+  }
+  float rest = 0;
+  for (; i < count; ++i) rest += a[i] * b[i];
+  return sum_of<Lanes>(sum) + rest;
+}
+
+template <int Lanes>
+GOLONG_INLINE int64_t panel_width() {
+  return 2 * Lanes;
+}
+
+}  // namespace
+}  // namespace kernel
+
+GOLONG_VERSIONS(void, score_panel,
+                (const PanelRows& rows, const KeyTile& keys, const float* q, const KeyRows& scores, float* highest),
+                (rows, keys, q, scores, highest))
+
+GOLONG_VERSIONS(void, soften_panel,
+                (const PanelRows& rows, const KeyTile& keys, const KeyRows& scores, const float* highest,
+                 float* reference, float* sum, float* shrink),
+                (rows, keys, scores, highest, reference, sum, shrink))
+
+GOLONG_VERSIONS(void, gather_panel,
+                (const float* numbers, const KeyTile& keys, const KeyRows& weights, const float* shrink, float* result),
+                (numbers, keys, weights, shrink, result))
+
+GOLONG_VERSIONS(void, weigh_panel,
+                (const PanelRows& rows, const KeyTile& keys, const float* q, const float* lse, const KeyRows& weights),
+                (rows, keys, q, lse, weights))
+
+GOLONG_VERSIONS(void, grad_scores_panel,
+                (const KeyTile& keys, const float* grad, const float* delta, const KeyRows& weights,
+                 const KeyRows& grad_scores),
+                (keys, grad, delta, weights, grad_scores))
+
+GOLONG_VERSIONS(void, add_to_keys,
+                (const KeyRows& weights, const KeyTile& keys, const float* numbers, int64_t rows, float* to),
+                (weights, keys, numbers, rows, to))
+
+GOLONG_VERSIONS(void, transpose,
+                (const float* from, int64_t from_step, int64_t rows, int64_t columns, float factor, float* to,
+                 int64_t to_step),
+                (from, from_step, rows, columns, factor, to, to_step))
+
+GOLONG_VERSIONS(float, dot, (const float* a, const float* b, int64_t count), (a, b, count))
+
+GOLONG_VERSIONS(int64_t, panel_width, (), ())
+
+const std::vector<TileKernels>& tile_kernel_versions() {
+  static const std::vector<TileKernels> versions = [] {
+    const auto width = GOLONG_RUNNABLE_VERSIONS(panel_width);
+    const auto score = GOLONG_RUNNABLE_VERSIONS(score_panel);
+    const auto soften = GOLONG_RUNNABLE_VERSIONS(soften_panel);
+    const auto gather = GOLONG_RUNNABLE_VERSIONS(gather_panel);
+    const auto weigh = GOLONG_RUNNABLE_VERSIONS(weigh_panel);
+    const auto grad_scores = GOLONG_RUNNABLE_VERSIONS(grad_scores_panel);
+    const auto add = GOLONG_RUNNABLE_VERSIONS(add_to_keys);
+    const auto turn = GOLONG_RUNNABLE_VERSIONS(transpose);
+    const auto product = GOLONG_RUNNABLE_VERSIONS(dot);
+    std::vector<TileKernels> all;
+    for (size_t i = 0; i < width.size(); ++i) {
+      all.push_back(
+          {width[i](), score[i], soften[i], gather[i], weigh[i], grad_scores[i], add[i], turn[i], product[i]});
+    }
+    return all;
+  }();
+  return versions;
+}
+
+}  // namespace golong::nn
