@@ -11,6 +11,7 @@ namespace {
 std::vector<TokenChoice> choose_on_device(const nn::DeviceKernels& kernels, const at::Tensor& logits,
                                           const SamplingRule& rule, const std::vector<TokenRequest>& requests) {
   std::vector<int64_t> places;  // rows, then keys: one copy to the device
+  places.reserve(2 * requests.size());
   for (const TokenRequest& request : requests) places.push_back(request.row);
   for (const TokenRequest& request : requests) places.push_back(static_cast<int64_t>(request.noise_key));
   const auto count = static_cast<int64_t>(requests.size());
@@ -21,6 +22,7 @@ std::vector<TokenChoice> choose_on_device(const nn::DeviceKernels& kernels, cons
   const auto* token = tokens.const_data_ptr<int64_t>();
   const auto* logprob = logprobs.const_data_ptr<float>();
   std::vector<TokenChoice> choices;
+  choices.reserve(requests.size());
   for (int64_t i = 0; i < count; ++i) {
     choices.push_back({static_cast<int32_t>(token[i]), logprob[i], logprob[count + i]});
   }
