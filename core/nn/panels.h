@@ -56,13 +56,13 @@ class TileRows {
   void to_panels(const float* dense, float factor, float* to) const {
     for (int64_t p = 0; p < panels; ++p) {
       const int64_t at = p * width * head_.dim;
-      kernels_.turn(dense + at, head_.dim, width, head_.dim, factor, to + at, width);
+      kernels_.transpose(dense + at, head_.dim, width, head_.dim, factor, to + at, width);
     }
   }
   void from_panels(const float* from, float* dense) const {
     for (int64_t p = 0; p < panels; ++p) {
       const int64_t at = p * width * head_.dim;
-      kernels_.turn(from + at, width, head_.dim, width, 1, dense + at, head_.dim);
+      kernels_.transpose(from + at, width, head_.dim, width, 1, dense + at, head_.dim);
     }
   }
 

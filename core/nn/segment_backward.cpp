@@ -24,7 +24,7 @@ void backward_tile(const SegmentPart& part, int64_t first, const TileKernels& ke
   std::fill_n(ones, kTileRows, 1.f);
   for (int64_t i = 0; i < tile.count; ++i) {
     lse[i] = *tile.row(part.lse, i) * std::numbers::log2e_v<float>;
-    delta[i] = kernels.product(grad + i * head.dim, tile.row(part.out, i), head.head_dim) * head.scale;
+    delta[i] = kernels.dot(grad + i * head.dim, tile.row(part.out, i), head.head_dim) * head.scale;
   }
   const int64_t end = std::min(part.end, tile.last);
   for (int64_t begin = part.begin; begin < end; begin += kTileKeys) {

@@ -186,8 +186,8 @@ GOLONG_INLINE void turn_square(Floats<Lanes> (&rows)[Lanes]) {
 }
 
 template <int Lanes>
-GOLONG_INLINE void transpose(const float* from, int64_t from_step, int64_t rows, int64_t columns, float factor,
-                             float* to, int64_t to_step) {
+GOLONG_INLINE void transpose_rows(const float* from, int64_t from_step, int64_t rows, int64_t columns, float factor,
+                                  float* to, int64_t to_step) {
   for (int64_t row = 0; row < rows; row += Lanes) {
     for (int64_t column = 0; column < columns; column += Lanes) {
       Floats<Lanes> square[Lanes];
@@ -204,7 +204,7 @@ GOLONG_INLINE void transpose(const float* from, int64_t from_step, int64_t rows,
 }
 
 template <int Lanes>
-GOLONG_INLINE float dot(const float* a, const float* b, int64_t count) {
+GOLONG_INLINE float dot_row(const float* a, const float* b, int64_t count) {
   Floats<Lanes> sum = {}, x, y;
   int64_t i = 0;
   for (; i + Lanes <= count; i += Lanes) {
@@ -251,12 +251,12 @@ GOLONG_VERSIONS(void, add_to_keys,
                 (const KeyRows& weights, const KeyTile& keys, const float* numbers, int64_t rows, float* to),
                 (weights, keys, numbers, rows, to))
 
-GOLONG_VERSIONS(void, transpose,
+GOLONG_VERSIONS(void, transpose_rows,
                 (const float* from, int64_t from_step, int64_t rows, int64_t columns, float factor, float* to,
                  int64_t to_step),
                 (from, from_step, rows, columns, factor, to, to_step))
 
-GOLONG_VERSIONS(float, dot, (const float* a, const float* b, int64_t count), (a, b, count))
+GOLONG_VERSIONS(float, dot_row, (const float* a, const float* b, int64_t count), (a, b, count))
 
 GOLONG_VERSIONS(int64_t, panel_width, (), ())
 
@@ -269,12 +269,12 @@ const std::vector<TileKernels>& tile_kernel_versions() {
     const auto weigh = GOLONG_RUNNABLE_VERSIONS(weigh_panel);
     const auto grad_scores = GOLONG_RUNNABLE_VERSIONS(grad_scores_panel);
     const auto add = GOLONG_RUNNABLE_VERSIONS(add_to_keys);
-    const auto turn = GOLONG_RUNNABLE_VERSIONS(transpose);
-    const auto product = GOLONG_RUNNABLE_VERSIONS(dot);
+    const auto transpose = GOLONG_RUNNABLE_VERSIONS(transpose_rows);
+    const auto dot = GOLONG_RUNNABLE_VERSIONS(dot_row);
     std::vector<TileKernels> all;
     for (size_t i = 0; i < width.size(); ++i) {
       all.push_back(
-          {width[i](), score[i], soften[i], gather[i], weigh[i], grad_scores[i], add[i], turn[i], product[i]});
+          {width[i](), score[i], soften[i], gather[i], weigh[i], grad_scores[i], add[i], transpose[i], dot[i]});
     }
     return all;
   }();

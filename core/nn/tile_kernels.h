@@ -51,10 +51,10 @@ void add_to_keys(const KeyRows& weights, const KeyTile& keys, const float* numbe
 
 // to[column][row] = from[row][column] * factor; rows of `from` and `to` are that many floats apart. Numbers of rows and
 // columns are multiples of a vector.
-void transpose(const float* from, int64_t from_step, int64_t rows, int64_t columns, float factor, float* to,
-               int64_t to_step);
+void transpose_rows(const float* from, int64_t from_step, int64_t rows, int64_t columns, float factor, float* to,
+                    int64_t to_step);
 
-float dot(const float* a, const float* b, int64_t count);
+float dot_row(const float* a, const float* b, int64_t count);
 
 // Rows of a panel: two vectors.
 int64_t panel_width();
@@ -68,8 +68,8 @@ struct TileKernels {
   decltype(&weigh_panel) weigh;
   decltype(&grad_scores_panel) grad_scores;
   decltype(&add_to_keys) add;
-  decltype(&transpose) turn;
-  decltype(&dot) product;
+  decltype(&transpose_rows) transpose;
+  decltype(&dot_row) dot;
 };
 // For each instruction set that this machine has, the one that is used first.
 const std::vector<TileKernels>& tile_kernel_versions();
