@@ -95,8 +95,7 @@ bool has_cpu_segment(const at::Tensor& q) { return q.device().is_cpu() && q.scal
 Partial cpu_segment_forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, bool causal, double scale,
                             const TileKernels& kernels) {
   const Heads heads(q, k, v, causal, scale);
-  Partial result{empty_rows(q, q.size(2)),
-                       at::empty({q.size(0), q.size(2), q.size(1)}, q.options()).transpose(1, 2)};
+  Partial result{empty_rows(q, q.size(2)), at::empty({q.size(0), q.size(2), q.size(1)}, q.options()).transpose(1, 2)};
   const int64_t tiles = (heads.rows() + kTileRows - 1) / kTileRows;
   share_out(heads.count() * tiles, forward_scratch(heads.k.size(3)), [&](int64_t task, float* scratch) {
     // Later tiles see more keys: the longest tasks begin first.
