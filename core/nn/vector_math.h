@@ -116,7 +116,7 @@ GOLONG_INLINE void exp_in_place(Floats<Lanes>& x) {
 template <int Lanes>
 GOLONG_INLINE void exp2_in_place(Floats<Lanes>& x) {
   const Floats<Lanes> lowest = Floats<Lanes>{} - 126.0f;
-  x = x < lowest ? lowest : x;  // so that NaN stays NaN
+  x = x < lowest ? lowest : x;      // so that NaN stays NaN
   const float magic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer, which its lowest bits then are
   const Floats<Lanes> shifted = x + magic, r = x - (shifted - magic);
   Floats<Lanes> p = Floats<Lanes>{} + 1.5353362e-4f;  // 2^r for |r| <= 1/2
