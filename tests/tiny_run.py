@@ -4,7 +4,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from tests.run_files import depends_on_the_machine
+from tests.run_files import depends_on_the_machine, metrics_by_step
 
 ROOT = Path(__file__).resolve().parents[1]
 SHAPE = {
@@ -61,12 +61,8 @@ warmup_steps = 2
 
 def metrics_of(run):
     """Numbers by step, without those of the machine; no step stands twice."""
-    steps = {}
-    for line in (run / "metrics.jsonl").read_text().splitlines():
-        values = json.loads(line)
-        assert values["step"] not in steps
-        steps[values["step"]] = {name: value for name, value in values.items() if not depends_on_the_machine(name)}
-    return steps
+    return {step: {name: value for name, value in values.items() if not depends_on_the_machine(name)}
+            for step, values in metrics_by_step(run).items()}
 
 
 def state_of(run):

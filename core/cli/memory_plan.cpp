@@ -5,6 +5,7 @@
 
 #include "core/model/activations.h"
 #include "core/model/parameter_count.h"
+#include "core/nn/logprob_tile.h"
 #include "core/rollout/page_layout.h"
 #include "core/train/draw_size.h"
 
@@ -59,8 +60,8 @@ int64_t kept_prompt_bytes(const ModelShape& shape, const Pass& pass, int64_t rec
 
 // Logits in tiles, the hidden states of the tokens that are predicted and their gradients.
 int64_t logprob_bytes(const ModelShape& shape, const Pass& pass, int64_t number) {
-  constexpr int64_t tile_tokens = 2048, tile_vocabulary = 4096;  // nn::LogprobTile
-  const int64_t tile = std::min(pass.response_tokens, tile_tokens) * std::min(shape.vocabulary, tile_vocabulary);
+  const int64_t tile =
+      std::min(pass.response_tokens, nn::kCpuTile.tokens) * std::min(shape.vocabulary, nn::kCpuTile.vocabulary);
   const int64_t tiles = number == 4 ? 1 : 2;  // a copy in the model's dtype beside the one in float32
   return tiles * tile * 4 + pass.response_tokens * shape.hidden * (number + 4) +
          2 * pass.tokens * shape.hidden * number;

@@ -42,8 +42,7 @@ void rotate_all(const void* x, const float* cos, const float* sin, int64_t token
   }
 }
 
-// A warp has a row. Numbers are kept as they are read in the first pass where rows are short; both passes of a long one
-// are in the cache.
+// A warp has a row, which it reads twice: the second time from the cache.
 template <class T>
 __global__ void norm_rotate_kernel(const T* x, const T* weight, float epsilon, const float* cos, const float* sin,
                                    int64_t rows, int64_t heads, int64_t width, T* y) {

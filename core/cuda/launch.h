@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "core/nn/decode_item.h"
+
 namespace golong::cuda {
 
 enum class Number { float32, bfloat16 };
@@ -64,7 +66,7 @@ void write_pages(const void* k, const void* v, const int64_t* slots, int64_t row
 // Whether tensor cores are used.
 bool has_fast_decode(Number type, int64_t head_dim);
 
-inline constexpr int64_t kPageTokens = 64;
+using nn::kPageTokens;
 inline constexpr int64_t kMostQueries = 64, kFewQueries = 16;
 inline constexpr int64_t kFewParts = 4;  // results of an item of few queries: its keys are shared out to four warps
 

@@ -1,11 +1,11 @@
 #include "core/nn/cpu_segment.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <atomic>
 #include <vector>
+
+#include "core/nn/share_out.h"
 
 namespace golong::nn {
 namespace {
@@ -75,17 +75,9 @@ struct Heads {
   }
 };
 
-// Calls run(task, scratch) for each task, on all threads. Tasks differ in length: a thread takes the next when it is
-// done.
-template <class Run>
-void share_out(int64_t tasks, int64_t scratch_size, const Run& run) {
-  std::atomic<int64_t> next{0};
-  at::parallel_for(0, std::min<int64_t>(at::get_num_threads(), tasks), 1, [&](int64_t, int64_t) {
-    const at::Tensor scratch = at::empty({scratch_size}, at::kFloat);
-    for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < tasks;) {
-      run(i, scratch.mutable_data_ptr<float>());
-    }
-  });
+// Of one thread, which gets it with its first task.
+auto scratch_of(int64_t size) {
+  return [size] { return at::empty({size}, at::kFloat); };
 }
 
 }  // namespace
@@ -97,12 +89,13 @@ Partial cpu_segment_forward(const at::Tensor& q, const at::Tensor& k, const at::
   const Heads heads(q, k, v, causal, scale);
   Partial result{empty_rows(q, q.size(2)), at::empty({q.size(0), q.size(2), q.size(1)}, q.options()).transpose(1, 2)};
   const int64_t tiles = (heads.rows() + kTileRows - 1) / kTileRows;
-  share_out(heads.count() * tiles, forward_scratch(heads.k.size(3)), [&](int64_t task, float* scratch) {
-    // Later tiles see more keys: the longest tasks begin first.
-    const int64_t i = task % heads.count(), tile = tiles - 1 - task / heads.count();
-    forward_tile(heads[i], tile * kTileRows, heads.rows_of<float>(result.out, i), heads.rows_of<float>(result.lse, i),
-                 kernels, scratch);
-  });
+  share_out(heads.count() * tiles, scratch_of(forward_scratch(heads.k.size(3))),
+            [&](int64_t task, const at::Tensor& scratch) {
+              // Later tiles see more keys: the longest tasks begin first.
+              const int64_t i = task % heads.count(), tile = tiles - 1 - task / heads.count();
+              forward_tile(heads[i], tile * kTileRows, heads.rows_of<float>(result.out, i),
+                           heads.rows_of<float>(result.lse, i), kernels, scratch.mutable_data_ptr<float>());
+            });
   return result;
 }
 
@@ -123,26 +116,27 @@ SegmentGradients cpu_segment_backward(const at::Tensor& grad_out, const at::Tens
   for (int64_t begin = 0; begin < seen; begin += part_keys)
     grad_q.push_back(empty_rows(q, q.size(2) - (causal ? begin : 0)));
   const auto parts = static_cast<int64_t>(grad_q.size());
-  share_out(heads.count() * parts, backward_scratch(heads.k.size(3)), [&](int64_t task, float* scratch) {
-    // Earlier keys are seen by more queries: the longest tasks begin first.
-    const int64_t i = task % heads.count(), part = task / heads.count(), begin = part * part_keys;
-    const SegmentHead head = heads[i];
-    const int64_t first = causal ? begin : 0, size = heads.k.size(2) * heads.k.size(3);
-    RowView<float> to = heads.rows_of<float>(grad_q[static_cast<size_t>(part)], i);
-    to.data -= first * to.token;
-    const SegmentPart work{head,
-                           begin,
-                           std::min(begin + part_keys, seen),
-                           heads.rows_of<const float>(grad, i),
-                           heads.rows_of<const float>(out, i),
-                           heads.rows_of<const float>(merged.lse, i),
-                           grad_k.mutable_data_ptr<float>() + i * size,
-                           grad_v.mutable_data_ptr<float>() + i * size,
-                           to};
-    for (int64_t row = first * heads.share; row < heads.rows(); row += kTileRows) {
-      backward_tile(work, row, kernels, scratch);
-    }
-  });
+  share_out(heads.count() * parts, scratch_of(backward_scratch(heads.k.size(3))),
+            [&](int64_t task, const at::Tensor& scratch) {
+              // Earlier keys are seen by more queries: the longest tasks begin first.
+              const int64_t i = task % heads.count(), part = task / heads.count(), begin = part * part_keys;
+              const SegmentHead head = heads[i];
+              const int64_t first = causal ? begin : 0, size = heads.k.size(2) * heads.k.size(3);
+              RowView<float> to = heads.rows_of<float>(grad_q[static_cast<size_t>(part)], i);
+              to.data -= first * to.token;
+              const SegmentPart work{head,
+                                     begin,
+                                     std::min(begin + part_keys, seen),
+                                     heads.rows_of<const float>(grad, i),
+                                     heads.rows_of<const float>(out, i),
+                                     heads.rows_of<const float>(merged.lse, i),
+                                     grad_k.mutable_data_ptr<float>() + i * size,
+                                     grad_v.mutable_data_ptr<float>() + i * size,
+                                     to};
+              for (int64_t row = first * heads.share; row < heads.rows(); row += kTileRows) {
+                backward_tile(work, row, kernels, scratch.mutable_data_ptr<float>());
+              }
+            });
   for (int64_t part = 1; part < parts; ++part) {
     const at::Tensor& more = grad_q[static_cast<size_t>(part)];
     grad_q[0].narrow(2, q.size(2) - more.size(2), more.size(2)).add_(more);

@@ -4,6 +4,8 @@
 
 namespace golong::nn {
 
+inline constexpr int64_t kPageTokens = 64;  // of one page
+
 // Queries of some rows that see some tokens of a list of pages.
 struct DecodeItem {
   int32_t first_row, rows;  // of q

@@ -204,7 +204,7 @@ struct LogprobFunction : torch::autograd::Function<LogprobFunction> {
 
 TokenLogprobs token_logprobs(const at::Tensor& hidden, const at::Tensor& head, const at::Tensor& targets,
                              double temperature, LogprobTile tile) {
-  if (tile.tokens == 0) tile = hidden.is_cpu() ? LogprobTile{2048, 4096} : LogprobTile{4096, 16384};
+  if (tile.tokens == 0) tile = hidden.is_cpu() ? kCpuTile : kCudaTile;
   if (targets.numel() > 0) {
     const int64_t lowest = targets.min().item<int64_t>(), highest = targets.max().item<int64_t>();
     TORCH_CHECK(lowest >= 0 && highest < head.size(0), "targets from ", lowest, " to ", highest, " of ", head.size(0),

@@ -5,14 +5,9 @@
 
 #include <cstdint>
 
-namespace golong::nn {
+#include "core/nn/logprob_tile.h"
 
-// A part of the [tokens, vocabulary] matrix, in float32: so much of it is there at a time. 0: what fits the device, 32
-// MB on the CPU, 256 MB on CUDA.
-struct LogprobTile {
-  int64_t tokens = 0;
-  int64_t vocabulary = 0;
-};
+namespace golong::nn {
 
 struct TokenLogprobs {
   at::Tensor logprobs;  // [T] float32, with gradient to hidden and head

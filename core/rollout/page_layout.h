@@ -3,17 +3,18 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "core/nn/decode_item.h"
+
 namespace golong {
 
-// Tokens of one page.
-inline constexpr int64_t kPageTokens = 64;
+using nn::kPageTokens;  // tokens of one page
 
 inline int64_t pages_of(int64_t tokens) { return (tokens + kPageTokens - 1) / kPageTokens; }
 
-// Where a page of one layer and key-value head has its keys [kPageTokens, D] and values [kPageTokens, value_stride], D
-// rounded up to a multiple of 16. Both are cut so that the kernel reads them from front to end, 32 numbers at a time:
-// keys as blocks of 32 tokens, each [D, 32]; values as blocks of 32 dimensions (the last may have 16), each
-// [kPageTokens, 32].
+// Where, on the CPU, a page of one layer and key-value head has its keys [kPageTokens, D] and values [kPageTokens,
+// value_stride], D rounded up to a multiple of 16. Both are cut so that the kernel reads them from front to end, 32
+// numbers at a time: keys as blocks of 32 tokens, each [D, 32]; values as blocks of 32 dimensions (the last may have
+// 16), each [kPageTokens, 32].
 struct PageLayout {
   static constexpr int64_t kBlock = 32;
 

@@ -2,13 +2,12 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Dispatch.h>
-#include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <atomic>
 #include <limits>
 #include <numbers>
 
+#include "core/nn/share_out.h"
 #include "core/rollout/page_kernel.h"
 
 namespace golong {
@@ -54,15 +53,6 @@ struct Task {
   int64_t kv_head;
   int64_t begin, end;  // rows of the group
 };
-
-// Calls run(task) for each task, on all threads. Tasks differ in length: a thread takes the next when it is done.
-template <class Run>
-void share_out(int64_t tasks, const Run& run) {
-  std::atomic<int64_t> next{0};
-  at::parallel_for(0, std::min<int64_t>(at::get_num_threads(), tasks), 1, [&](int64_t, int64_t) {
-    for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < tasks;) run(i);
-  });
-}
 
 // One layer; all pointers are to dense [T, heads, D].
 template <class T>
@@ -200,7 +190,7 @@ at::Tensor paged_attention(const at::Tensor& q, const at::Tensor& k, const at::T
   AT_DISPATCH_FLOATING_TYPES_AND(at::kBFloat16, q.scalar_type(), "paged_attention", [&] {
     const Layer<scalar_t> step(queries.const_data_ptr<scalar_t>(), out.mutable_data_ptr<scalar_t>(), q.size(1), scale,
                                layer, pages);
-    share_out(static_cast<int64_t>(tasks.size()), [&](int64_t i) { step.run(tasks[static_cast<size_t>(i)]); });
+    nn::share_out(static_cast<int64_t>(tasks.size()), [&](int64_t i) { step.run(tasks[static_cast<size_t>(i)]); });
   });
   return out;
 }

@@ -3,9 +3,15 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include "core/model/activations.h"
 #include "core/train/kept_prompt.h"
 
 namespace golong {
+
+int64_t layers_to_recompute(const Model& model, int64_t tokens, const std::string& mode, int64_t activation_bytes) {
+  return recomputed_layers(model.shape(), tokens, static_cast<int64_t>(c10::elementSize(model.dtype())), mode,
+                           activation_bytes);
+}
 
 nn::TokenLogprobs response_logprobs(const Model& model, const Packed& packed, double temperature, int64_t recomputed) {
   GroupAttention attention(packed.layouts);

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <map>
+#include <string>
 #include <vector>
 
 #include "core/data/group.h"
@@ -10,6 +11,9 @@
 #include "core/train/packing.h"
 
 namespace golong {
+
+// Layers to run again in the backward pass of so many tokens (train.recompute, sft.recompute).
+int64_t layers_to_recompute(const Model& model, int64_t tokens, const std::string& mode, int64_t activation_bytes);
 
 // Of the response tokens of a micro-batch, in the order of `packed.targets`. `recomputed` layers keep their input alone
 // (Model::hidden).

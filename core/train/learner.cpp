@@ -6,7 +6,6 @@
 #include <cassert>
 #include <cmath>
 
-#include "core/model/activations.h"
 #include "core/report/log.h"
 #include "core/train/flops.h"
 
@@ -174,8 +173,7 @@ void Learner::micro_batch(const std::vector<const Group*>& groups, const Batch& 
 
 // Layers to run again in the backward pass of so many tokens.
 int64_t Learner::recomputed(int64_t tokens) const {
-  return recomputed_layers(model_.shape(), tokens, static_cast<int64_t>(c10::elementSize(model_.dtype())),
-                           config_.recompute, config_.activation_bytes);
+  return layers_to_recompute(model_, tokens, config_.recompute, config_.activation_bytes);
 }
 
 void Learner::large_group(const Group& group, const Batch& batch, const LossScale& scale, Sums& sums) {

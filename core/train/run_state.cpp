@@ -102,7 +102,8 @@ void RunState::restore(const Snapshot& snapshot) const {
   }
   if (text("versions.txt") != versions(*work.registry, work.model->device())) {
     log::warning(
-        "golong, a plugin, the number of threads or the kind of processor is another than when the checkpoint of "
+        "golong, LibTorch, a plugin, the number of threads, the kind of processor or the GPU is another than when the "
+        "checkpoint of "
         "step ",
         snapshot.step, " was written (its versions.txt); what follows may differ from the run without a break");
   }

@@ -10,10 +10,10 @@
 
 #include "core/base/error.h"
 #include "core/data/sampler.h"
-#include "core/model/activations.h"
 #include "core/nn/logprob.h"
 #include "core/report/log.h"
 #include "core/report/progress.h"
+#include "core/train/forward.h"
 #include "core/train/optimizer.h"
 #include "core/train/packing.h"
 #include "core/train/schedule.h"
@@ -39,8 +39,7 @@ struct Losses {
 Losses losses(const Model& model, const Packed& packed, const SftConfig& config) {
   GroupAttention attention(packed.layouts);
   const int64_t recomputed =
-      recomputed_layers(model.shape(), packed.token_ids.size(0), static_cast<int64_t>(c10::elementSize(model.dtype())),
-                        config.recompute, config.activation_bytes);
+      layers_to_recompute(model, packed.token_ids.size(0), config.recompute, config.activation_bytes);
   at::Tensor hidden = model.hidden(packed.token_ids, packed.positions, attention, recomputed);
   auto sum = [&](const at::Tensor& rows, const at::Tensor& targets) {
     return -nn::token_logprobs(hidden.index_select(0, rows), model.head(), targets).logprobs.sum();

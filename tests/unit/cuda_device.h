@@ -9,7 +9,9 @@
 
 namespace golong {
 
-class CudaTest : public testing::Test {
+// In place of testing::Test, or over a fixture.
+template <class Fixture>
+class WithCuda : public Fixture {
  protected:
   void SetUp() override {
     ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);  // for the tests that are deterministic
@@ -22,5 +24,7 @@ class CudaTest : public testing::Test {
 
   c10::Device device = c10::kCPU;
 };
+
+using CudaTest = WithCuda<testing::Test>;
 
 }  // namespace golong

@@ -68,14 +68,9 @@ TEST_F(CudaTraining, GradientsInBfloat16AreNearThoseOfFloat32) {
   }
 }
 
-class CudaRun : public RunTest {};
+class CudaRun : public WithCuda<RunTest> {};
 
 TEST_F(CudaRun, WithBreaksEqualsTheRunWithout) {
-  try {
-    nn::open_device("cuda");
-  } catch (const Error& error) {
-    GTEST_SKIP() << error.what();
-  }
   config.model.device = "cuda";
   config.model.deterministic = true;
   config.rollout.kv_cache_bytes = 64 << 20;
