@@ -1,0 +1,147 @@
+#include "core/parallel/group.h"
+
+#include <ATen/ATen.h>
+
+#include <cassert>
+#include <chrono>
+#include <cstring>
+#include <numeric>
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/parallel/backend.h"
+
+namespace golong::parallel {
+
+struct Operation {
+  c10::intrusive_ptr<c10d::Work> work;
+  std::vector<at::Tensor> tensors;  // live until it is done
+  const GroupState& group;
+  const char* what;
+};
+
+namespace {
+
+int64_t bytes_of(const at::Tensor& x) { return static_cast<int64_t>(x.nbytes()); }
+
+// Backends know few types; what is only moved is moved as bytes.
+at::Tensor as_bytes(const at::Tensor& x) {
+  assert(x.is_contiguous());
+  return x.detach().view({-1}).view(at::kByte);
+}
+
+int64_t total(const std::vector<int64_t>& counts) { return std::accumulate(counts.begin(), counts.end(), int64_t{0}); }
+
+}  // namespace
+
+int64_t Group::rank() const { return state_ ? state_->backend->getRank() : 0; }
+int64_t Group::size() const { return state_ ? state_->backend->getSize() : 1; }
+
+void Pending::wait() {
+  if (!operation_) return;
+  const auto operation = std::exchange(operation_, nullptr);
+  const GroupState& group = operation->group;
+  const auto start = std::chrono::steady_clock::now();
+  try {
+    operation->work->wait();
+  } catch (const std::exception& error) {
+    fail("rank ", group.backend->getRank(), " of the ", group.backend->getSize(), " ", group.name, ": ",
+         operation->what, " failed: ", error.what());
+  }
+  group.traffic->seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+Pending GroupState::begin(c10::intrusive_ptr<c10d::Work> work, const char* what, int64_t bytes,
+                          std::vector<at::Tensor> tensors) const {
+  Pending pending;
+  pending.operation_ = std::make_shared<Operation>(Operation{std::move(work), std::move(tensors), *this, what});
+  traffic->bytes_sent += bytes;
+  return pending;
+}
+
+void Group::sum(const at::Tensor& x) const {
+  if (alone() || x.numel() == 0) return;
+  std::vector<at::Tensor> tensors{x.detach()};
+  state_->begin(state_->backend->allreduce(tensors), "sum", 2 * bytes_of(x) * (size() - 1) / size(), tensors).wait();
+}
+
+void Group::broadcast(const at::Tensor& x, int64_t root) const {
+  if (alone() || x.numel() == 0) return;
+  std::vector<at::Tensor> tensors{as_bytes(x)};
+  c10d::BroadcastOptions options;
+  options.rootRank = root;
+  state_->begin(state_->backend->broadcast(tensors, options), "broadcast", rank() == root ? bytes_of(x) : 0, tensors)
+      .wait();
+}
+
+Pending Group::gather_later(const at::Tensor& all, const at::Tensor& mine) const {
+  assert(all.numel() == mine.numel() * size() && all.scalar_type() == mine.scalar_type());
+  if (alone()) {
+    all.detach().view({-1}).copy_(mine.detach().view({-1}));
+    return {};
+  }
+  if (mine.numel() == 0) return {};
+  at::Tensor to = as_bytes(all), from = as_bytes(mine);
+  return state_->begin(state_->backend->_allgather_base(to, from), "gather", bytes_of(mine) * (size() - 1), {to, from});
+}
+
+Pending Group::sum_parts_later(const at::Tensor& mine, const at::Tensor& all) const {
+  assert(all.numel() == mine.numel() * size() && all.scalar_type() == mine.scalar_type());
+  if (alone()) {
+    mine.detach().view({-1}).copy_(all.detach().view({-1}));
+    return {};
+  }
+  if (mine.numel() == 0) return {};
+  at::Tensor to = mine.detach().view({-1}), from = all.detach().view({-1});
+  return state_->begin(state_->backend->_reduce_scatter_base(to, from), "sum of parts", bytes_of(mine) * (size() - 1),
+                       {to, from});
+}
+
+at::Tensor Group::exchange(const at::Tensor& rows, const std::vector<int64_t>& send,
+                           const std::vector<int64_t>& receive) const {
+  assert(rows.is_contiguous() && rows.size(0) == total(send));
+  if (alone()) return rows.detach().clone();
+  std::vector<int64_t> size = rows.sizes().vec();
+  const int64_t row = rows.size(0) > 0 ? bytes_of(rows) / rows.size(0)
+                                       : c10::multiply_integers(size.begin() + 1, size.end()) *
+                                             static_cast<int64_t>(rows.element_size());
+  size[0] = total(receive);
+  at::Tensor came = at::empty(size, rows.options());
+  // Rows as bytes: [rows, bytes of one].
+  at::Tensor from = rows.detach().view({-1}).view(at::kByte).view({rows.size(0), row}),
+             to = came.view({-1}).view(at::kByte).view({size[0], row});
+  std::vector<int64_t> sent = send, got = receive;
+  state_
+      ->begin(state_->backend->alltoall_base(to, from, got, sent), "exchange",
+              row * (rows.size(0) - send[static_cast<size_t>(rank())]), {to, from})
+      .wait();
+  return came;
+}
+
+std::vector<std::string> Group::gather(const std::string& text) const {
+  if (alone()) return {text};
+  const auto ranks = static_cast<size_t>(size());
+  const at::TensorOptions options = at::TensorOptions().device(at::kCPU);
+  at::Tensor lengths = at::empty({size()}, options.dtype(at::kLong));
+  gather(lengths, at::full({1}, static_cast<int64_t>(text.size()), options.dtype(at::kLong)));
+  const int64_t longest = lengths.max().item<int64_t>();
+  std::vector<std::string> texts(ranks);
+  if (longest == 0) return texts;
+  at::Tensor mine = at::zeros({longest}, options.dtype(at::kByte));
+  if (!text.empty()) std::memcpy(mine.data_ptr(), text.data(), text.size());
+  at::Tensor all = at::empty({size(), longest}, mine.options());
+  gather(all, mine);
+  for (size_t r = 0; r < ranks; ++r) {
+    const auto length = static_cast<size_t>(lengths[static_cast<int64_t>(r)].item<int64_t>());
+    const auto* first = all.const_data_ptr<uint8_t>() + static_cast<int64_t>(r) * longest;
+    texts[r].assign(first, first + length);
+  }
+  return texts;
+}
+
+void Group::barrier() const {
+  if (alone()) return;
+  state_->begin(state_->backend->barrier(), "barrier", 0, {}).wait();
+}
+
+}  // namespace golong::parallel
