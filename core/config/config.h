@@ -182,6 +182,11 @@ struct ParallelConfig {  // product = number of ranks
   int64_t shard = 1;
   int64_t context = 1;
   int64_t expert = 1;
+  int64_t zero = 3;  // what is split: 1 optimizer state, 2 gradients, 3 weights, each with those before
+  std::string context_method = "gather";  // "gather" | "heads"
+  std::string hand_out = "as_free";       // "as_free" | "by_length": prompts to ranks
+  int64_t timeout_seconds = 600;
+  int64_t heartbeat_seconds = 60;
 };
 
 struct RunConfig {

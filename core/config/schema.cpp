@@ -346,10 +346,36 @@ void describe(ConfigVisitor& visitor, ReportConfig& report) {
 }
 
 void describe(ConfigVisitor& visitor, ParallelConfig& parallel) {
-  visitor.key("replicate", &parallel.replicate, "Copies of the sharded model.", at_least(1));
-  visitor.key("shard", &parallel.shard, "Ranks among which weights, gradients and moments are split.", at_least(1));
-  visitor.key("context", &parallel.context, "Ranks among which the tokens of a long prompt are split.", at_least(1));
-  visitor.key("expert", &parallel.expert, "Ranks among which the experts of a layer are spread.", at_least(1));
+  visitor.key("replicate", &parallel.replicate,
+              "Copies of all states (weights, gradients, moments), each of which works on its own part of the batch.",
+              at_least(1));
+  visitor.key("shard", &parallel.shard,
+              "Ranks that split the states among them and work on parts of the batch of their own.", at_least(1));
+  visitor.key("context", &parallel.context,
+              "Ranks that share the tokens of one part of the batch, each long prompt split among them. They split "
+              "the states among them, too.",
+              at_least(1));
+  visitor.key("expert", &parallel.expert,
+              "Ranks that spread the experts of each layer among them, and work on parts of the batch of their own. "
+              "They split all other states among them, too.",
+              at_least(1));
+  visitor.key("zero", &parallel.zero,
+              "What is split: 1 the optimizer's state, 2 gradients too, 3 weights too, which are then gathered layer "
+              "by layer.",
+              from_to(1, 3));
+  visitor.key("context_method", &parallel.context_method,
+              "How context ranks attend: `gather` gathers the keys and values of a layer's prompts; `heads` gives each "
+              "rank all tokens of some heads, and needs kv heads in multiples of parallel.context.",
+              one_of({"gather", "heads"}));
+  visitor.key("hand_out", &parallel.hand_out,
+              "How prompts are handed to ranks for generation: `as_free` when a rank has room, so that long responses "
+              "leave nobody idle; `by_length` once, by the tokens of the prompts, so that who computes what, and so "
+              "the rounding, is the same each time.",
+              one_of({"as_free", "by_length"}));
+  visitor.key("timeout_seconds", &parallel.timeout_seconds,
+              "How long ranks wait for one that does not come, before all stop.", at_least(1));
+  visitor.key("heartbeat_seconds", &parallel.heartbeat_seconds,
+              "How long a rank may give no sign of life, before all stop and name it.", at_least(1));
 }
 
 void describe(ConfigVisitor& visitor, Config& config) {

@@ -174,16 +174,6 @@ void check_purpose(const Config& config, Purpose purpose) {
   if (purpose != Purpose::eval) need_files(config, "data.train", config.data.train);
   if (purpose == Purpose::eval || config.eval.every > 0) need_files(config, "data.eval", config.data.eval);
   check_files(config, "data.eval", config.data.eval);
-  const ParallelConfig& parallel = config.parallel;
-  for (auto [key, ranks] : {std::pair{"parallel.replicate", parallel.replicate},
-                            {"parallel.shard", parallel.shard},
-                            {"parallel.context", parallel.context},
-                            {"parallel.expert", parallel.expert}}) {
-    if (ranks != 1) {
-      fail(name_of(config, key), ": this version runs on one rank; expected 1, found ", ranks,
-           ". Runs of several ranks are on the roadmap (docs/dev/roadmap.md)");
-    }
-  }
 }
 
 void check_plugins(const Config& config, const plugin::Registry& registry) {

@@ -12,6 +12,8 @@
 #include "core/eval/evaluate.h"
 #include "core/nn/device.h"
 #include "core/nn/machine_speed.h"
+#include "core/parallel/mesh.h"
+#include "core/parallel/world.h"
 #include "core/plugin/normalizer.h"
 #include "core/report/log.h"
 #include "core/report/progress.h"
@@ -54,6 +56,8 @@ class GrpoRun {
 
   const Config config_;
   const TrainOptions options_;
+  const std::shared_ptr<parallel::World> world_;
+  const parallel::Mesh mesh_;
   Workspace work_;
   std::shared_ptr<const Dataset> rows_, eval_rows_;
   RolloutEngine rollout_;
@@ -102,6 +106,17 @@ int64_t total_steps(const Config& config, size_t rows) {
   return std::max<int64_t>(1, config.train.epochs * static_cast<int64_t>(rows) / draw_size(config.train));
 }
 
+std::shared_ptr<parallel::World> open_world(const Config& config) {
+  parallel::WorldOptions options;
+  options.timeout = std::chrono::seconds(config.parallel.timeout_seconds);
+  return parallel::World::open(options);
+}
+
+parallel::MeshShape mesh_of(const Config& config) {
+  const ParallelConfig& p = config.parallel;
+  return {p.replicate, p.shard, p.context, p.expert};
+}
+
 plugin::Settings settings_of(const Config& config) {
   auto found = config.normalizer_settings.find(config.train.normalizer);
   return found == config.normalizer_settings.end() ? plugin::Settings{} : found->second;
@@ -110,6 +125,8 @@ plugin::Settings settings_of(const Config& config) {
 GrpoRun::GrpoRun(const Config& config, std::shared_ptr<const plugin::Registry> registry, const TrainOptions& options)
     : config_(config),
       options_(options),
+      world_(open_world(config)),
+      mesh_(*world_, mesh_of(config)),
       work_(Workspace::open(config, std::move(registry))),
       rows_(work_.dataset(config, config.data.train)),
       eval_rows_(config.data.eval.empty() ? nullptr : work_.dataset(config, config.data.eval)),

@@ -15,11 +15,6 @@ namespace golong {
 namespace {
 
 void check(const Config& config) {
-  const ParallelConfig& p = config.parallel;
-  if (int64_t ranks = p.replicate * p.shard * p.context * p.expert; ranks != 1) {
-    fail("[parallel] asks for ", ranks,
-         " ranks; this version runs on one. Set replicate, shard, context and expert to 1");
-  }
   if (config.model.path.empty()) fail("model.path is not set; it names a Hugging Face folder");
 }
 

@@ -322,9 +322,6 @@ TEST_F(Load, WhatACommandNeeds) {
               HasSubstr("data.eval: expected at least one"));
   config.data.eval = {"rows.jsonl"};
   check_purpose(config, Purpose::train);
-  config.parallel.context = 2;
-  EXPECT_THAT(error_message([&] { check_purpose(config, Purpose::train); }),
-              HasSubstr("parallel.context: this version runs on one rank; expected 1, found 2"));
 }
 
 TEST_F(Load, DeepNesting) {
