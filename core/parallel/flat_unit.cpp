@@ -31,9 +31,13 @@ at::Tensor untracked(const at::Tensor& x) { return x.variable_data(); }
 
 }  // namespace
 
-FlatUnit::FlatUnit(std::vector<std::pair<std::string, at::Tensor>> parameters, Group ranks, Split split)
-    : parameters_(std::move(parameters)), ranks_(std::move(ranks)), split_(ranks_.alone() ? Split::optimizer : split) {
+FlatUnit::FlatUnit(std::vector<std::pair<std::string, at::Tensor>> parameters, Group ranks, Split split, bool late)
+    : parameters_(std::move(parameters)),
+      ranks_(std::move(ranks)),
+      split_(ranks_.alone() ? Split::optimizer : split),
+      late_(late || split == Split::optimizer) {
   assert(!parameters_.empty());
+  const bool trained = parameters_[0].second.requires_grad();
   c10::NoGradGuard no_grad;
   const at::TensorOptions options = parameters_[0].second.options().requires_grad(false);
   int64_t used = 0;
@@ -43,8 +47,7 @@ FlatUnit::FlatUnit(std::vector<std::pair<std::string, at::Tensor>> parameters, G
   flat_ = at::empty({numel_}, options);
   flat_.narrow(0, used, numel_ - used).zero_();
   own_ = split_ == Split::weights ? at::empty({part}, options) : flat_.narrow(0, first, part);
-  sum_ = at::zeros({is_late() ? numel_ : part}, options.dtype(at::kFloat));
-  own_sum_ = is_late() ? sum_.narrow(0, first, part) : sum_;
+  if (trained) own_sum_ = at::zeros({part}, options.dtype(at::kFloat));
   int64_t start = 0;
   for (auto& [name, parameter] : parameters_) {
     const int64_t count = parameter.numel();
@@ -53,7 +56,7 @@ FlatUnit::FlatUnit(std::vector<std::pair<std::string, at::Tensor>> parameters, G
     parameter.set_data(place);
     // What of it lies in this rank's part.
     const int64_t begin = std::max(start, first), end = std::min(start + count, first + part);
-    if (begin < end) {
+    if (trained && begin < end) {
       pieces_.push_back({name, begin - start, parameter.sizes().vec(), own_.narrow(0, begin - first, end - begin),
                          own_sum_.narrow(0, begin - first, end - begin)});
     }
@@ -84,8 +87,7 @@ void FlatUnit::release() {
   whole_ = false;
 }
 
-at::Tensor FlatUnit::whole_gradients() {
-  at::Tensor all = is_late() ? sum_ : at::zeros({numel_}, sum_.options());
+void FlatUnit::add_gradients_to(const at::Tensor& all) {
   int64_t start = 0;
   for (auto& [name, parameter] : parameters_) {
     const at::Tensor& gradient = parameter.grad();
@@ -95,27 +97,39 @@ at::Tensor FlatUnit::whole_gradients() {
     }
     start += parameter.numel();
   }
-  return all;
 }
 
-void FlatUnit::take_gradients() {
-  c10::NoGradGuard no_grad;
-  const at::Tensor all = whole_gradients();
-  if (is_late()) return;
+void FlatUnit::sum_over_ranks(const at::Tensor& all) {
   const at::Tensor mine = at::empty_like(own_sum_);
   ranks_.sum_parts(mine, all);
   own_sum_.add_(mine);
 }
 
+void FlatUnit::take_gradients() {
+  if (!own_sum_.defined()) return;
+  c10::NoGradGuard no_grad;
+  if (ranks_.alone()) return add_gradients_to(own_sum_);
+  const auto zeros = [&] { return at::zeros({numel_}, own_sum_.options()); };
+  if (late_) {
+    if (!late_sum_.defined()) late_sum_ = zeros();
+    return add_gradients_to(late_sum_);
+  }
+  const at::Tensor all = zeros();
+  add_gradients_to(all);
+  sum_over_ranks(all);
+}
+
 void FlatUnit::finish_gradients() {
-  if (!is_late() || ranks_.alone()) return;
-  const at::Tensor mine = at::empty_like(own_sum_);
-  ranks_.sum_parts(mine, sum_);
-  own_sum_.copy_(mine);
+  if (!late_ || ranks_.alone() || !own_sum_.defined()) return;
+  // A rank that had nothing to do adds nothing, but takes part.
+  sum_over_ranks(late_sum_.defined() ? late_sum_ : at::zeros({numel_}, own_sum_.options()));
+  late_sum_.reset();
 }
 
 void FlatUnit::zero_gradients() {
-  sum_.zero_();
+  if (!own_sum_.defined()) return;
+  own_sum_.zero_();
+  late_sum_.reset();
   for (auto& [name, parameter] : parameters_) parameter.mutable_grad().reset();
 }
 

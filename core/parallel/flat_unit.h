@@ -33,8 +33,9 @@ struct Piece {
 // order.
 class FlatUnit {
  public:
-  // Leaves of one dtype and device, with the same values on all ranks.
-  FlatUnit(std::vector<std::pair<std::string, at::Tensor>> parameters, Group ranks, Split split);
+  // Leaves of one dtype and device, with the same values on all ranks. Those that need no gradient have weights alone.
+  // `late`: gradients are summed over the ranks once an update whatever `split` says, and are whole until then.
+  FlatUnit(std::vector<std::pair<std::string, at::Tensor>> parameters, Group ranks, Split split, bool late = false);
 
   // With Split::weights: before parameters are used, and afterwards; without nothing is to be done. `gather_later` may
   // be called before, so that the weights come while something else is computed. Saved for a backward pass they are
@@ -60,17 +61,18 @@ class FlatUnit {
   const std::vector<std::pair<std::string, at::Tensor>>& parameters() const { return parameters_; }
 
  private:
-  at::Tensor whole_gradients();  // float32, with those of the parameters added
-  bool is_late() const { return split_ == Split::optimizer; }
+  void add_gradients_to(const at::Tensor& all);
+  void sum_over_ranks(const at::Tensor& all);
 
   std::vector<std::pair<std::string, at::Tensor>> parameters_;
   Group ranks_;
   Split split_;
-  int64_t numel_ = 0;   // of all parameters, filled up to a multiple of the ranks
-  at::Tensor flat_;     // [numel_] the parameters; without memory while released
-  at::Tensor own_;      // [numel_ / N] this rank's part; a view of flat_ where weights are not split
-  at::Tensor sum_;      // float32: [numel_] where sums are late, else [numel_ / N]
-  at::Tensor own_sum_;  // [numel_ / N]: this rank's part of sum_
+  bool late_;
+  int64_t numel_ = 0;    // of all parameters, filled up to a multiple of the ranks
+  at::Tensor flat_;      // [numel_] the parameters; without memory while released
+  at::Tensor own_;       // [numel_ / N] this rank's part; a view of flat_ where weights are not split
+  at::Tensor own_sum_;   // [numel_ / N] float32, of its gradients; undefined where there are none
+  at::Tensor late_sum_;  // [numel_] float32, of gradients that are not yet summed over the ranks
   std::vector<Piece> pieces_;
   Pending coming_;
   bool whole_ = true, held_ = false;

@@ -103,6 +103,23 @@ TEST(FlatUnit, ReleasedWeightsTakeNoMemory) {
   });
 }
 
+TEST(FlatUnit, LateSumsAreThoseOfAllRanksThoughOneHadNothingToDo) {
+  on_ranks(2, [](World& world) {
+    const Group group = everyone(world);
+    const Parameters parameters = make_parameters(), plain = make_parameters();
+    FlatUnit unit(parameters, group, Split::weights, /*late=*/true);
+    unit.hold();
+    if (group.rank() == 1) {
+      loss_of(parameters, 3).backward();
+      unit.take_gradients();
+    }
+    unit.finish_gradients();
+    loss_of(plain, 3).backward();
+    const auto gradients = assemble(unit, group, true);
+    for (const auto& [name, parameter] : plain) EXPECT_TRUE(gradients.at(name).equal(parameter.grad().flatten()));
+  });
+}
+
 TEST(FlatUnit, AloneIsOnePieceEach) {
   const Parameters parameters = make_parameters();
   FlatUnit unit(parameters, {}, Split::weights);
