@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <deque>
+#include <iterator>
 #include <optional>
 #include <span>
 #include <utility>
@@ -33,6 +35,12 @@ EngineOptions complete(EngineOptions options, at::Device device) {
   }
   if (options.prefill_chunk_tokens == 0) options.prefill_chunk_tokens = device.is_cpu() ? 2048 : 8192;
   return options;
+}
+
+Group make_group(Prompt prompt, const Sampling& sampling, int64_t weights_step) {
+  Group group{std::move(prompt), std::vector<Response>(static_cast<size_t>(sampling.n))};
+  for (Response& response : group.responses) response.weights_step = weights_step;
+  return group;
 }
 
 // A response whose next token is to be chosen, and the row of its logits.
@@ -69,8 +77,10 @@ struct RolloutEngine::State {
   void lose_memory() {
     memory = std::make_unique<KvMemory>(model.shape(), model.dtype(), model.device(), options.kv_cache_bytes);
   }
-  void run(std::vector<Group>& groups, const Sampling& sampling, uint64_t seed, Stream stream,
+  void run(std::deque<Group>& groups, const Sampling& sampling, uint64_t seed, Stream stream, int64_t weights_step,
            const RolloutHooks& hooks);
+  static void add(Call& call, Group& group);
+  void add_more(Call& call, std::deque<Group>& groups, int64_t weights_step);
   void enter(Call& call);
   void prefill(const Call& call, const std::vector<Entry>& entries);
   void decode(Call& call);
@@ -271,24 +281,33 @@ void RolloutEngine::State::add_token(Call& call, ActiveGroup& active, size_t sam
   if (stop || full) call.schedule.finish(active, sample);
 }
 
-void RolloutEngine::State::run(std::vector<Group>& groups, const Sampling& sampling, uint64_t seed, Stream stream,
-                               const RolloutHooks& hooks) {
-  Call call{sampling,     seed,
-            stream,       hooks,
-            Clock::now(), RolloutSchedule(*memory, groups, options.max_running_responses, options.share_prefixes)};
-  if (!sampling.stop.strings.empty()) {
-    for (ActiveGroup& active : call.schedule.groups()) {
-      for (ActiveSample& sample : active.samples) sample.search.emplace(sampling.stop);
-    }
+void RolloutEngine::State::add(Call& call, Group& group) {
+  ActiveGroup& active = call.schedule.add(group);
+  if (!call.sampling.stop.strings.empty()) {
+    for (ActiveSample& sample : active.samples) sample.search.emplace(call.sampling.stop);
   }
-  if (sampling.rule.repetition_penalty != 1) {
-    for (ActiveGroup& active : call.schedule.groups()) {
-      SeenTokens seen;
-      for (int32_t token : active.group->prompt.token_ids) seen.add(token);
-      for (ActiveSample& sample : active.samples) sample.seen = seen;
-    }
+  if (call.sampling.rule.repetition_penalty != 1) {
+    SeenTokens seen;
+    for (int32_t token : group.prompt.token_ids) seen.add(token);
+    for (ActiveSample& sample : active.samples) sample.seen = seen;
   }
-  while (!call.schedule.done()) {
+}
+
+// Asks the caller for prompts while there is room for them.
+void RolloutEngine::State::add_more(Call& call, std::deque<Group>& groups, int64_t weights_step) {
+  if (!call.hooks.more || !call.schedule.has_room()) return;
+  for (Prompt& prompt : call.hooks.more(static_cast<int64_t>(call.schedule.groups().size()))) {
+    check(prompt, call.sampling);
+    add(call, groups.emplace_back(make_group(std::move(prompt), call.sampling, weights_step)));
+  }
+}
+
+void RolloutEngine::State::run(std::deque<Group>& groups, const Sampling& sampling, uint64_t seed, Stream stream,
+                               int64_t weights_step, const RolloutHooks& hooks) {
+  Call call{sampling, seed,         stream,
+            hooks,    Clock::now(), RolloutSchedule(*memory, options.max_running_responses, options.share_prefixes)};
+  for (Group& group : groups) add(call, group);
+  while (add_more(call, groups, weights_step), !call.schedule.done()) {
     if (hooks.should_stop && hooks.should_stop()) throw Stopped("generation was stopped");
     enter(call);
     if (!call.schedule.done()) decode(call);
@@ -307,14 +326,10 @@ std::vector<Group> RolloutEngine::generate(std::vector<Prompt> prompts, const Sa
   s.computing = false;
   // An evaluation leaves no trace in what is generated for training afterwards.
   if (const std::pair now(weights_step, stream); std::exchange(s.kept, now) != now) s.memory->forget();
-  std::vector<Group> groups(prompts.size());
-  for (size_t i = 0; i < prompts.size(); ++i) {
-    groups[i].prompt = std::move(prompts[i]);
-    groups[i].responses.resize(static_cast<size_t>(sampling.n));
-    for (Response& response : groups[i].responses) response.weights_step = weights_step;
-  }
+  std::deque<Group> groups;  // which stay where they are while more come
+  for (Prompt& prompt : prompts) groups.push_back(make_group(std::move(prompt), sampling, weights_step));
   try {
-    s.run(groups, sampling, seed, stream, hooks);
+    s.run(groups, sampling, seed, stream, weights_step, hooks);
   } catch (const Stopped&) {
     if (s.computing) s.lose_memory();
     throw;
@@ -322,7 +337,7 @@ std::vector<Group> RolloutEngine::generate(std::vector<Prompt> prompts, const Sa
     s.lose_memory();
     throw;
   }
-  return groups;
+  return {std::make_move_iterator(groups.begin()), std::make_move_iterator(groups.end())};
 }
 
 }  // namespace golong

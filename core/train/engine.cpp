@@ -53,8 +53,10 @@ void export_checkpoint(const Config& config, const std::string& checkpoint, cons
   if (fs::equivalent(config.model.path, output, unknown)) {
     fail("--output ", output, " is model.path itself, whose weights would be lost; choose another folder");
   }
-  write_model_folder(output, snapshot.weights, snapshot.weights.at(0).second.scalar_type(), shape->second,
-                     config.model.path);
+  const Pieces stored(snapshot.weights);
+  NamedTensors weights;
+  for (const std::string& name : stored.names()) weights.emplace_back(name, stored.whole(name));
+  write_model_folder(output, weights, weights.at(0).second.scalar_type(), shape->second, config.model.path);
 }
 
 // The folder to measure: the one that was named, else the weights of the run's newest checkpoint over model.path.
@@ -65,7 +67,7 @@ std::string evaluate_model(const Config& config, std::shared_ptr<const plugin::R
   fs::path checkpoints = fs::path(config.run.directory) / "checkpoints";
   if (model.empty() && fs::is_directory(checkpoints)) {
     if (std::optional<Snapshot> newest = CheckpointStore(checkpoints).load_newest()) {
-      load_weights(*work.model, *newest);
+      load_weights(*work.model, Pieces(newest->weights));
       measured = checkpoints.string() + ", step " + std::to_string(newest->step);
     }
   }
@@ -73,8 +75,9 @@ std::string evaluate_model(const Config& config, std::shared_ptr<const plugin::R
   RolloutEngine engine(*work.model, engine_options(config.rollout));
   Scorer scorer(config, work.registry);
   Progress progress("evaluate", static_cast<int64_t>(rows_to_measure(*rows, config.eval).size()));
+  Answerer answerer(engine, scorer, work.tokenizer);
   Evaluation evaluation = evaluate(
-      engine, scorer, *rows, work.tokenizer, work.stop_ids, config, 0, [stop] { return stop_asked(stop); },
+      answerer, *rows, work.tokenizer, work.stop_ids, config, 0, [stop] { return stop_asked(stop); },
       [&](size_t done) { progress.update(static_cast<int64_t>(done)); });
   json::object after, errors, counts, parsed, not_scored;
   for (const auto& [task, score] : evaluation.tasks) {

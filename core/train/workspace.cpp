@@ -27,16 +27,10 @@ void keep_memory() {
   reuse_memory();
 }
 
-void load_weights(Model& model, const Snapshot& snapshot) {
-  std::map<std::string, at::Tensor> weights(snapshot.weights.begin(), snapshot.weights.end());
+void load_weights(Model& model, const Pieces& stored) {
   for (const auto& [name, tensor] : model.parameters()) {
-    auto found = weights.find(name);
-    if (found == weights.end() || found->second.sizes() != tensor.sizes() ||
-        found->second.scalar_type() != tensor.scalar_type()) {
-      fail("the checkpoint of step ", snapshot.step, " is of another model: ", name,
-           " differs. model.path and model.dtype must be those of the run");
-    }
-    tensor.detach().copy_(found->second);
+    const at::Tensor weight = tensor.detach();
+    stored.read(name, 0, weight.sizes().vec(), weight.view({-1}));
   }
 }
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "core/checkpoint/checkpoint.h"
+#include "core/checkpoint/pieces.h"
 #include "core/config/config.h"
 #include "core/data/dataset.h"
 #include "core/model/model.h"
@@ -37,7 +37,7 @@ struct Workspace {
 void keep_memory();
 
 // Puts a checkpoint's weights into the model, in place. Throws Error that names the first tensor that does not fit.
-void load_weights(Model& model, const Snapshot& snapshot);
+void load_weights(Model& model, const Pieces& stored);
 
 at::ScalarType parse_dtype(const std::string& name);
 
