@@ -52,7 +52,7 @@ int number_of(const std::string& name) {
 c10::Device open_device(const std::string& name) {
   if (name == "cpu") return c10::kCPU;
   const int number = number_of(name);
-  if (number < 0) fail("device \"", name, "\" is not known; expected \"cpu\", \"cuda\" or \"cuda:1\"");
+  if (number < 0) fail("device \"", name, "\" is not known; expected \"cpu\", \"cuda\" or \"cuda:N\"");
   const int count = device_count();
   if (count == 0) {
     fail("device \"", name, "\": there is no CUDA device, or its driver is too old for this LibTorch; ",

@@ -9,6 +9,7 @@
 
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/base/json_writer.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/eval/evaluate.h"
 #include "core/nn/device.h"
@@ -87,7 +88,7 @@ std::string evaluate_model(const Config& config, std::shared_ptr<const plugin::R
   }
   for (const auto& [task, share] : evaluation.parsed) parsed[task] = share;
   for (const auto& [task, share] : evaluation.not_scored) not_scored[task] = share;
-  return json::serialize(json::object{
+  return to_json(json::object{
       {"model", measured},
       {"seed", config.eval.seed},
       {"after", after},
@@ -117,7 +118,7 @@ std::string bench_rollout(const RolloutBenchOptions& options) {
   if (options.threads > 0) at::set_num_threads(static_cast<int>(options.threads));
   const RolloutWork work{options.prompt_tokens, options.n, options.new_tokens, options.groups, options.repetitions};
   const RolloutSpeed speed = measure_rollout(*model_to_measure(options), work);
-  return json::serialize(
+  return to_json(
       json::object{{"prompt_tokens", work.prompt_tokens},
                    {"n", work.n},
                    {"new_tokens", work.new_tokens},
@@ -147,19 +148,19 @@ std::string bench_train(const TrainBenchOptions& options) {
   const TrainBatch batch =
       options.batch.empty() ? random_train_batch(options, vocabulary) : read_train_batch(options.batch, vocabulary);
   const TrainSpeed speed = measure_training(*model, batch, options);
-  return json::serialize(json::object{{"dtype", options.dtype},
-                                      {"device", options.device},
-                                      {"threads", at::get_num_threads()},
-                                      {"share_prefix", options.share_prefix},
-                                      {"recompute", options.recompute},
-                                      {"median_s", speed.median_seconds},
-                                      {"peak_bytes", speed.peak_bytes},
-                                      {"loss", speed.loss},
-                                      {"grad_norm", speed.gradient_norm},
-                                      {"tokens", speed.tokens},
-                                      {"flops", speed.flops},
-                                      {"flops_per_s", speed.flops / speed.median_seconds},
-                                      {"matmul_flops_per_s", speed.matmul_flops}});
+  return to_json(json::object{{"dtype", options.dtype},
+                              {"device", options.device},
+                              {"threads", at::get_num_threads()},
+                              {"share_prefix", options.share_prefix},
+                              {"recompute", options.recompute},
+                              {"median_s", speed.median_seconds},
+                              {"peak_bytes", speed.peak_bytes},
+                              {"loss", speed.loss},
+                              {"grad_norm", speed.gradient_norm},
+                              {"tokens", speed.tokens},
+                              {"flops", speed.flops},
+                              {"flops_per_s", speed.flops / speed.median_seconds},
+                              {"matmul_flops_per_s", speed.matmul_flops}});
 }
 
 std::string describe() {
