@@ -8,8 +8,8 @@
 namespace golong::nn {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::Each;
+using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 TEST(PromptChunks, CoverEachTokenOnceOnEqualRanks) {
