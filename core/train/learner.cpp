@@ -52,11 +52,11 @@ at::Tensor floats(const std::vector<float>& values, at::Device device) {
   return at::tensor(values, at::kFloat).to(device);
 }
 
-// Adds those of some responses of a group.
-void add(const GroupLogprobs& logprobs, const Group& group, ResponseRange range, std::vector<float>& to) {
+// Adds those of a response.
+void add(const GroupLogprobs& logprobs, const Group& group, size_t response, std::vector<float>& to) {
   if (logprobs.empty()) return;
-  const auto first = logprobs.at(&group).begin() + tokens_of(group, {0, range.first});
-  to.insert(to.end(), first, first + tokens_of(group, range));
+  const std::vector<float>& values = logprobs.at(&group)[response];
+  to.insert(to.end(), values.begin(), values.end());
 }
 
 bool has_tokens(const Group& group) {
@@ -88,12 +88,11 @@ Learner::Batch Learner::prepare(const std::vector<Group>& groups, const std::vec
   if (batch.groups.empty()) fail("the batch has no response with tokens; nothing can be learned from it");
   const auto count = static_cast<int64_t>(batch.groups.size());
   *per_step = config_.mini_batch_prompts > 0 ? config_.mini_batch_prompts : count;
-  const int64_t budget = config_.micro_batch_tokens;
+  const Passes passes = plan_passes(batch.groups, config_.micro_batch_tokens, config_.share_prefix);
   if (config_.updates_per_batch > 1 || *per_step < count) {
-    batch.old = fixed_logprobs(model_, batch.groups, budget, temperature_, config_.share_prefix);
+    batch.old = fixed_logprobs(model_, passes, temperature_, config_.share_prefix);
   }
-  if (reference_)
-    batch.reference = fixed_logprobs(*reference_, batch.groups, budget, temperature_, config_.share_prefix);
+  if (reference_) batch.reference = fixed_logprobs(*reference_, passes, temperature_, config_.share_prefix);
   return batch;
 }
 
@@ -150,25 +149,18 @@ Learner::Sums Learner::mini_batch(const std::vector<const Group*>& groups, const
   for (const Group* group : groups) {
     sums.repeated_tokens += static_cast<double>(packed_tokens(*group, /*share_prefix=*/false));
   }
-  for (const auto& part : split(groups, config_.micro_batch_tokens, config_.share_prefix)) {
-    if (config_.share_prefix && packed_tokens(*part[0]) > config_.micro_batch_tokens) {
-      large_group(*part[0], batch, scale, sums);
-    } else {
-      micro_batch(part, batch, scale, sums);
-    }
-  }
+  const Passes passes = plan_passes(groups, config_.micro_batch_tokens, config_.share_prefix);
+  for (const std::vector<const Group*>& some : passes.packed) micro_batch(some, batch, scale, sums);
+  for (const LargePass& large : passes.large) large_group(large, batch, scale, sums);
   return sums;
 }
 
 void Learner::micro_batch(const std::vector<const Group*>& groups, const Batch& batch, const LossScale& scale,
                           Sums& sums) {
   const Packed packed = pack(groups, model_.device(), config_.share_prefix);
-  std::vector<Slice> slices;
-  slices.reserve(groups.size());
-  for (const Group* group : groups) slices.push_back({group, {0, group->responses.size()}});
   sums.packed_tokens += static_cast<double>(packed.token_ids.size(0));
-  backward(slices, response_logprobs(model_, packed, temperature_, recomputed(packed.token_ids.size(0))), batch, scale,
-           sums);
+  const int64_t layers = recomputed(most_tokens(groups, config_.share_prefix));
+  backward(packed.slices, response_logprobs(model_, packed, temperature_, layers), batch, scale, sums);
 }
 
 // Layers to run again in the backward pass of so many tokens.
@@ -176,19 +168,14 @@ int64_t Learner::recomputed(int64_t tokens) const {
   return layers_to_recompute(model_, tokens, config_.recompute, config_.activation_bytes);
 }
 
-void Learner::large_group(const Group& group, const Batch& batch, const LossScale& scale, Sums& sums) {
-  const std::vector<ResponseRange> parts = response_parts(group, config_.micro_batch_tokens);
-  int64_t largest = 0;
-  for (const ResponseRange& range : parts) largest = std::max(largest, tokens_of(group, range));
-  KeptPrompt prompt(model_, group.prompt.token_ids,
-                    recomputed(static_cast<int64_t>(group.prompt.token_ids.size()) + largest));
-  for (const ResponseRange& range : parts) {
-    if (tokens_of(group, range) == 0) continue;
-    backward({{&group, range}}, prompt.logprobs(group, range, temperature_), batch, scale, sums);
+void Learner::large_group(const LargePass& large, const Batch& batch, const LossScale& scale, Sums& sums) {
+  KeptPrompt prompt(model_, large.group, recomputed(most_tokens(large)));
+  for (const Part& part : large.parts) {
+    backward(prompt.slices(part), prompt.logprobs(part, temperature_), batch, scale, sums);
   }
   prompt.backward();
   optimizer_.accumulate();
-  sums.packed_tokens += static_cast<double>(packed_tokens(group));
+  sums.packed_tokens += static_cast<double>(packed_tokens(*large.group));
 }
 
 // The loss of the responses whose tokens the policy's log-probabilities are of, one after the other.
@@ -197,17 +184,17 @@ void Learner::backward(const std::vector<Slice>& slices, const nn::TokenLogprobs
   const at::Device device = model_.device();
   std::vector<float> advantage, rollout, old, reference;
   std::vector<int64_t> response_of, lengths;
-  for (const auto& [group, range] : slices) {
-    for (size_t i = range.first; i < range.last; ++i) {
+  for (const auto& [group, responses] : slices) {
+    for (const size_t i : responses) {
       const Response& response = group->responses[i];
       const size_t tokens = response.token_ids.size();
       advantage.insert(advantage.end(), tokens, static_cast<float>((*batch.advantages.at(group))[i]));
       rollout.insert(rollout.end(), response.sampled_logprobs.begin(), response.sampled_logprobs.end());
       response_of.insert(response_of.end(), tokens, static_cast<int64_t>(lengths.size()));
       lengths.push_back(static_cast<int64_t>(tokens));
+      add(batch.old, *group, i, old);
+      add(batch.reference, *group, i, reference);
     }
-    add(batch.old, *group, range, old);
-    add(batch.reference, *group, range, reference);
   }
   const LossInput input{
       .logprobs = policy.logprobs,

@@ -58,13 +58,8 @@ class Learner {
   Batch prepare(const std::vector<Group>& groups, const std::vector<std::vector<double>>& advantages,
                 int64_t* per_step) const;
   Sums mini_batch(const std::vector<const Group*>& groups, const Batch& batch);
-  // Some responses of a group.
-  struct Slice {
-    const Group* group;
-    ResponseRange range;
-  };
   void micro_batch(const std::vector<const Group*>& groups, const Batch& batch, const LossScale& scale, Sums& sums);
-  void large_group(const Group& group, const Batch& batch, const LossScale& scale, Sums& sums);
+  void large_group(const LargePass& large, const Batch& batch, const LossScale& scale, Sums& sums);
   void backward(const std::vector<Slice>& slices, const nn::TokenLogprobs& policy, const Batch& batch,
                 const LossScale& scale, Sums& sums);
   int64_t recomputed(int64_t tokens) const;
