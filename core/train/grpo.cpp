@@ -164,7 +164,8 @@ GrpoRun::GrpoRun(const Config& config, std::shared_ptr<const plugin::Registry> r
       collector_(config_, work_, rows_, answerer_),
       normalizer_(work_.registry->find(plugin::Kind::normalizer, config.train.normalizer), settings_of(config)),
       learner_(*work_.model, config.train, config.rollout.max_response_tokens, config.rollout.temperature,
-               reference_.model.get(), {&mesh_, address(states_), address(reference_states_)}),
+               reference_.model.get(), {&mesh_, address(states_), address(reference_states_),
+               nn::parse_context_method(config.parallel.context_method)}),
       checkpoints_(checkpoint_folder(config), config.checkpoint),
       writer_(checkpoints_, config.checkpoint.background),
       memory_(work_.model->device()) {

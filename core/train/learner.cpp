@@ -47,16 +47,16 @@ AdamW make_optimizer(const Model& model, const TrainConfig& config, const Sharde
 }
 
 // What is of no layer is there while one lives.
-class Passes {
+class HeldRoot {
  public:
-  explicit Passes(ShardedStates* states) : states_(states) {
+  explicit HeldRoot(ShardedStates* states) : states_(states) {
     if (states_) states_->begin_passes();
   }
-  ~Passes() {
+  ~HeldRoot() {
     if (states_) states_->end_passes();
   }
-  Passes(const Passes&) = delete;
-  Passes& operator=(const Passes&) = delete;
+  HeldRoot(const HeldRoot&) = delete;
+  HeldRoot& operator=(const HeldRoot&) = delete;
 
  private:
   ShardedStates* states_;
@@ -68,7 +68,7 @@ Learner::Learner(Model& model, const TrainConfig& config, int64_t max_response_t
                  const Model* reference, LearnerRanks ranks)
     : model_(model),
       reference_(reference),
-      ranks_{ranks.mesh ? ranks.mesh : &kAlone, ranks.states, ranks.reference_states},
+      ranks_{ranks.mesh ? ranks.mesh : &kAlone, ranks.states, ranks.reference_states, ranks.method},
       config_(config),
       max_response_tokens_(max_response_tokens),
       temperature_(temperature),
@@ -88,12 +88,11 @@ at::Tensor floats(const std::vector<float>& values, at::Device device) {
   return at::tensor(values, at::kFloat).to(device);
 }
 
-// Adds those of some responses of a group.
-void add(const std::map<const Group*, std::vector<float>>& logprobs, const Group& group, ResponseRange range,
-         std::vector<float>& to) {
+// Adds those of a response.
+void add(const GroupLogprobs& logprobs, const Group& group, size_t response, std::vector<float>& to) {
   if (logprobs.empty()) return;
-  const auto first = logprobs.at(&group).begin() + tokens_of(group, {0, range.first});
-  to.insert(to.end(), first, first + tokens_of(group, range));
+  const std::vector<float>& values = logprobs.at(&group)[response];
+  to.insert(to.end(), values.begin(), values.end());
 }
 
 bool has_tokens(const Group& group) {
@@ -135,46 +134,35 @@ Learner::Batch Learner::prepare(const std::vector<Group>& groups,
   return batch;
 }
 
-// Passes meet other ranks' where layers or tokens are shared with them.
+// Ranks whose passes meet run as many of them.
 Learner::MiniBatch Learner::plan(std::vector<const Group*> groups) const {
   const parallel::Mesh& mesh = *ranks_.mesh;
-  const bool splits_layers = ranks_.states && ranks_.states->in_step() && !mesh.replica.alone();
-  RoundRules rules{.token_budget = config_.micro_batch_tokens,
-                   .share_prefix = config_.share_prefix,
-                   .in_step = splits_layers || !mesh.expert.alone(),
-                   .work = [&](const Group& group) { return forward_flops(model_, {&group}, config_.share_prefix); }};
-  Rounds rounds = plan_rounds(groups, mesh.parts(), mesh.part(), rules);
-  return {std::move(groups), std::move(rounds)};
+  const int64_t contexts = mesh.context.size();
+  std::vector<Passes> passes;
+  for (const auto& part : deal_groups(groups, mesh.parts(), [&](const Group& group) {
+         return forward_flops(model_, {&group}, config_.share_prefix);
+       })) {
+    passes.push_back(plan_passes(part, config_.micro_batch_tokens, config_.share_prefix, contexts));
+  }
+  if (ranks_.states && (ranks_.states->in_step() || !mesh.expert.alone())) fill_up(passes, contexts);
+  return {std::move(groups), std::move(passes[static_cast<size_t>(mesh.part())])};
 }
 
 PassRules Learner::pass_rules() const {
-  return {.token_budget = config_.micro_batch_tokens,
-          .temperature = temperature_,
+  return {.temperature = temperature_,
           .share_prefix = config_.share_prefix,
-          .recomputed = [this](int64_t tokens) {
-            return layers_to_recompute(model_, tokens, config_.recompute, config_.activation_bytes);
-          }};
+          .recomputed =
+              [this](int64_t tokens) {
+                return layers_to_recompute(model_, tokens, config_.recompute, config_.activation_bytes);
+              },
+          .context = {ranks_.mesh->context, ranks_.method}};
 }
 
 // Under a model that does not change meanwhile, of the responses that this rank computes.
-Learner::Logprobs Learner::fixed_logprobs(const Model& model, ShardedStates* states, const Batch& batch) const {
-  Logprobs all;
-  const c10::NoGradGuard no_grad;
-  const Passes passes(states);
-  const PassVisitor keep{.forward =
-                             [&](const std::vector<Slice>& slices, const nn::TokenLogprobs& logprobs) {
-                               const at::Tensor values = logprobs.logprobs.to(at::kCPU).contiguous();
-                               const auto* next = values.const_data_ptr<float>();
-                               for (const auto& [group, range] : slices) {
-                                 const int64_t tokens = tokens_of(*group, range);
-                                 std::vector<float>& to = all[group];
-                                 to.insert(to.end(), next, next + tokens);
-                                 next += tokens;
-                               }
-                             },
-                         .prompt_backward = [] {},
-                         .computed = [](int64_t) {}};
-  for (const MiniBatch& mini : batch.mini_batches) run_passes(model, mini.rounds, pass_rules(), keep);
+GroupLogprobs Learner::fixed_logprobs(const Model& model, ShardedStates* states, const Batch& batch) const {
+  GroupLogprobs all;
+  const HeldRoot root(states);
+  for (const MiniBatch& mini : batch.mini_batches) add_logprobs(model, mini.passes, pass_rules(), all);
   return all;
 }
 
@@ -225,14 +213,14 @@ Learner::Sums Learner::mini_batch(const MiniBatch& mini, const Batch& batch) {
   const LossScale scale = scale_of(mini.groups, config_.reduction, max_response_tokens_);
   zero_gradients();
   Sums sums;
-  const Passes passes(ranks_.states);
-  run_passes(model_, mini.rounds, pass_rules(),
+  const HeldRoot root(ranks_.states);
+  run_passes(model_, mini.passes, pass_rules(),
              {.forward = [&](const std::vector<Slice>& slices,
                              const nn::TokenLogprobs& policy) { backward(slices, policy, batch, scale, sums); },
-              .prompt_backward = [this] { take_gradients(); },
-              .computed = [&](int64_t tokens) { sums.packed_tokens += static_cast<double>(tokens); }});
+              .prompt_backward = [this] { take_gradients(); }});
   add_over_ranks(sums);
   for (const Group* group : mini.groups) {
+    sums.packed_tokens += static_cast<double>(packed_tokens(*group, config_.share_prefix));
     sums.repeated_tokens += static_cast<double>(packed_tokens(*group, /*share_prefix=*/false));
   }
   return sums;
@@ -243,7 +231,7 @@ void Learner::add_over_ranks(Sums& sums) const {
   const parallel::Group& all = ranks_.mesh->all;
   if (all.alone()) return;
   Encoder out;
-  out.number(sums.loss).number(sums.tokens).number(sums.packed_tokens);
+  out.number(sums.loss).number(sums.tokens);
   out.number<uint64_t>(sums.over_tokens.size());
   for (const auto& [name, value] : sums.over_tokens) out.text(name).number(value);
   sums = {};
@@ -251,7 +239,6 @@ void Learner::add_over_ranks(Sums& sums) const {
     Decoder in(text);
     sums.loss += in.number<double>();
     sums.tokens += in.number<double>();
-    sums.packed_tokens += in.number<double>();
     for (auto left = in.number<uint64_t>(); left > 0; --left) {
       const std::string name = in.text();
       sums.over_tokens[name] += in.number<double>();
@@ -287,17 +274,17 @@ void Learner::backward(const std::vector<Slice>& slices, const nn::TokenLogprobs
   const at::Device device = model_.device();
   std::vector<float> advantage, rollout, old, reference;
   std::vector<int64_t> response_of, lengths;
-  for (const auto& [group, range] : slices) {
-    for (size_t i = range.first; i < range.last; ++i) {
+  for (const auto& [group, responses] : slices) {
+    for (const size_t i : responses) {
       const Response& response = group->responses[i];
       const size_t tokens = response.token_ids.size();
       advantage.insert(advantage.end(), tokens, static_cast<float>((*batch.advantages.at(group))[i]));
       rollout.insert(rollout.end(), response.sampled_logprobs.begin(), response.sampled_logprobs.end());
       response_of.insert(response_of.end(), tokens, static_cast<int64_t>(lengths.size()));
       lengths.push_back(static_cast<int64_t>(tokens));
+      add(batch.old, *group, i, old);
+      add(batch.reference, *group, i, reference);
     }
-    add(batch.old, *group, range, old);
-    add(batch.reference, *group, range, reference);
   }
   const LossInput input{
       .logprobs = policy.logprobs,

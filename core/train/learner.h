@@ -13,8 +13,7 @@
 #include "core/report/metrics.h"
 #include "core/train/loss.h"
 #include "core/train/optimizer.h"
-#include "core/train/passes.h"
-#include "core/train/rounds.h"
+#include "core/train/run_passes.h"
 #include "core/train/schedule.h"
 
 namespace golong {
@@ -30,6 +29,7 @@ struct LearnerRanks {
   const parallel::Mesh* mesh = nullptr;
   ShardedStates* states = nullptr;            // of the model that is trained
   ShardedStates* reference_states = nullptr;  // of the reference model
+  nn::ContextMethod method = nn::ContextMethod::gather;
 };
 
 // All ranks call the same functions with the same groups; each computes its part, and gets the metrics of all.
@@ -58,12 +58,10 @@ class Learner {
 
  private:
   struct Sums;
-  // Of each group's response tokens, one after the other: 4 bytes a token. Empty where nobody asked for them.
-  using Logprobs = std::map<const Group*, std::vector<float>>;
   // The groups of one optimizer step, and what this rank computes of them.
   struct MiniBatch {
     std::vector<const Group*> groups;
-    Rounds rounds;
+    Passes passes;
   };
   // What is known of a batch before its first update. `old` is empty where the batch gets one update alone: the policy
   // is the old one then.
@@ -71,11 +69,11 @@ class Learner {
     std::vector<const Group*> groups;
     std::map<const Group*, const std::vector<double>*> advantages;
     std::vector<MiniBatch> mini_batches;
-    Logprobs old, reference;
+    GroupLogprobs old, reference;
   };
   Batch prepare(const std::vector<Group>& groups, const std::vector<std::vector<double>>& advantages) const;
   MiniBatch plan(std::vector<const Group*> groups) const;
-  Logprobs fixed_logprobs(const Model& model, ShardedStates* states, const Batch& batch) const;
+  GroupLogprobs fixed_logprobs(const Model& model, ShardedStates* states, const Batch& batch) const;
   PassRules pass_rules() const;
   Sums mini_batch(const MiniBatch& mini, const Batch& batch);
   void backward(const std::vector<Slice>& slices, const nn::TokenLogprobs& policy, const Batch& batch,
