@@ -26,12 +26,14 @@ using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 // With what the caller left to us.
-EngineOptions complete(EngineOptions options, at::Device device) {
+EngineOptions complete(EngineOptions options, const Model& model) {
+  const at::Device device = model.device();
   if (options.kv_cache_bytes == 0) {
     const int64_t memory = nn::memory_of(device), unknown = int64_t{8} << 30;
     options.kv_cache_bytes = (memory > 0 ? memory : unknown) / (device.is_cpu() ? 2 : 3);
   }
   if (options.prefill_chunk_tokens == 0) options.prefill_chunk_tokens = device.is_cpu() ? 2048 : 8192;
+  if (options.lockstep.alone()) options.lockstep = model.expert_ranks();
   return options;
 }
 
@@ -47,7 +49,7 @@ struct Pick {
 struct RolloutEngine::State {
   State(const Model& m, EngineOptions o)
       : model(m),
-        options(complete(o, m.device())),
+        options(complete(o, m)),
         is_budget_ours(o.kv_cache_bytes == 0),
         memory(std::make_unique<KvMemory>(m.shape(), m.dtype(), m.device(), options.kv_cache_bytes)) {}
 
@@ -71,6 +73,9 @@ struct RolloutEngine::State {
   }
   void run(std::vector<Group>& groups, const Sampling& sampling, uint64_t seed, Stream stream,
            const RolloutHooks& hooks);
+  bool meet(bool has_rows, bool stop) const;
+  void check_stop(const RolloutHooks& hooks) const;
+  at::Tensor pass(const ForwardBatch& batch);
   void enter(Call& call);
   void prefill(const Call& call, const std::vector<Entry>& entries);
   void decode(Call& call);
@@ -128,6 +133,30 @@ void RolloutEngine::State::check(const Prompt& prompt, const Sampling& sampling)
   }
 }
 
+// Whether a pass follows. Ranks in lockstep agree on it before each: there is one where anybody has rows, and none
+// where anybody stops.
+bool RolloutEngine::State::meet(bool has_rows, bool stop) const {
+  if (!options.lockstep.alone()) {
+    const at::Tensor said = at::tensor({int64_t{has_rows}, int64_t{stop}}, at::kLong).to(model.device());
+    options.lockstep.sum(said);
+    const at::Tensor counts = said.cpu();
+    has_rows = counts.const_data_ptr<int64_t>()[0] > 0;
+    stop = counts.const_data_ptr<int64_t>()[1] > 0;
+  }
+  if (stop) throw Stopped("generation was stopped");
+  return has_rows;
+}
+
+void RolloutEngine::State::check_stop(const RolloutHooks& hooks) const {
+  if (hooks.should_stop && hooks.should_stop()) meet(false, true);
+}
+
+// Hidden states of the batch's rows.
+at::Tensor RolloutEngine::State::pass(const ForwardBatch& batch) {
+  meet(true, false);
+  return batch.run(model, memory->pages());
+}
+
 // Computes what enters: prompts from where they are not yet in memory, and responses that were sent back, but for their
 // last token. In passes of some thousand tokens, which bounds the memory of the activations.
 void RolloutEngine::State::prefill(const Call& call, const std::vector<Entry>& entries) {
@@ -136,8 +165,8 @@ void RolloutEngine::State::prefill(const Call& call, const std::vector<Entry>& e
   std::vector<std::pair<ActiveGroup*, int64_t>> ends;  // prompts that end in this pass, and the row of the last token
   const auto run = [&] {
     if (batch.rows() == 0) return;
-    if (call.hooks.should_stop && call.hooks.should_stop()) throw Stopped("generation was stopped");
-    const at::Tensor hidden = batch.run(model, memory->pages());
+    check_stop(call.hooks);
+    const at::Tensor hidden = pass(batch);
     for (const auto& [active, row] : ends) active->last = hidden.narrow(0, row, 1).clone();
     batch = {};
     ends.clear();
@@ -215,7 +244,7 @@ void RolloutEngine::State::decode(Call& call) {
     }
   }
   note_memory();
-  if (!picks.empty()) choose(call, batch.run(model, memory->pages()), picks);
+  if (!picks.empty()) choose(call, pass(batch), picks);
 }
 
 // Picks the next token of each response from the hidden states that the picks name. In parts, so that the logits of
@@ -289,9 +318,13 @@ void RolloutEngine::State::run(std::vector<Group>& groups, const Sampling& sampl
     }
   }
   while (!call.schedule.done()) {
-    if (hooks.should_stop && hooks.should_stop()) throw Stopped("generation was stopped");
+    check_stop(hooks);
     enter(call);
     if (!call.schedule.done()) decode(call);
+  }
+  while (meet(false, false)) {
+    ForwardBatch().run(model, memory->pages());
+    check_stop(hooks);
   }
   stats.sent_back = call.schedule.sent_back();
   stats.decode_seconds = seconds_since(call.start) - stats.prefill_seconds;

@@ -9,6 +9,7 @@
 
 #include "core/data/group.h"
 #include "core/model/model.h"
+#include "core/parallel/group.h"
 #include "core/rollout/sampling.h"
 #include "core/rollout/stop_strings.h"
 
@@ -30,6 +31,8 @@ struct EngineOptions {
   int64_t kv_cache_bytes = 0;        // for keys and values; 0: half of the machine's memory, a third of CUDA's
   bool share_prefixes = true;  // prompts that begin alike are computed once up to where they differ, in pages of 64
   bool batch_invariant = false;
+  // Ranks whose passes of the model meet: those that share its experts, where nothing is said.
+  parallel::Group lockstep;
 };
 
 // Of one call of generate().
@@ -47,7 +50,7 @@ struct RolloutStats {
 
 // What a caller hears of while it waits. All may be empty.
 struct RolloutHooks {
-  std::function<bool()> should_stop;                                // asked before each token
+  std::function<bool()> should_stop;                                // asked before each pass of the model
   std::function<void(const Group& group, size_t sample)> on_token;  // a response has grown by one
 };
 
@@ -61,6 +64,9 @@ class RolloutEngine {
   // that were computed then are found again. `text` is left empty (the caller decodes). Throws Stopped when
   // `should_stop` returns true, Error for empty prompts and prompts that do not fit the model or the memory, before
   // anything is computed.
+  //
+  // Ranks in lockstep call it together, each with its own prompts, of which there may be none, and return together: who
+  // is done runs the others' passes over no rows. Where one is stopped all are.
   std::vector<Group> generate(std::vector<Prompt> prompts, const Sampling& sampling, uint64_t seed, Stream stream,
                               int64_t weights_step, const RolloutHooks& hooks = {});
 
