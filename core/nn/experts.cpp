@@ -39,15 +39,9 @@ at::Tensor product(const at::Tensor& x, const at::Tensor& all, const at::Tensor&
                                      : at::_grouped_mm(x, all.transpose(1, 2), ends);
 }
 
-// The places of sorted values: where the i-th value before the sorting stands after it.
+// Where the i-th value stands after the sorting that gave `order`.
 at::Tensor places_of(const at::Tensor& order) {
   return at::empty_like(order).scatter_(0, order, at::arange(order.size(0), order.options()));
-}
-
-// counts [ranks, ...] of rows -> of each rank.
-std::vector<int64_t> by_rank(const at::Tensor& counts) {
-  const at::Tensor sums = counts.sum(1).cpu();
-  return {sums.const_data_ptr<int64_t>(), sums.const_data_ptr<int64_t>() + sums.numel()};
 }
 
 // `rows` by expert, of all experts, up to `ends` -> their outputs. Each goes to the rank that keeps its expert, where
@@ -57,10 +51,14 @@ at::Tensor run_on_ranks(const at::Tensor& rows, const at::Tensor& ends, const Ex
   const int64_t ranks = group.size(), here = experts.count();
   const at::Tensor going = at::diff(ends, 1, 0, at::zeros({1}, ends.options())).to(at::kLong);  // of each expert
   const std::vector<int64_t> evenly(static_cast<size_t>(ranks), here);
-  const at::Tensor coming = group.exchange(going, evenly, evenly).view({ranks, here});  // to each expert here
-  const std::vector<int64_t> send = by_rank(going.view({ranks, here})), receive = by_rank(coming);
+  const at::Tensor coming = group.exchange(going, evenly, evenly).view({ranks, here});     // to each expert here
+  const at::Tensor rows_of = at::stack({going.view({ranks, here}), coming}).sum(2).cpu();  // [2, ranks]
+  const auto* counts = rows_of.const_data_ptr<int64_t>();
+  const std::vector<int64_t> send(counts, counts + ranks), receive(counts + ranks, counts + 2 * ranks);
   const at::Tensor came = exchange_rows(rows, send, receive, group);
-  const at::Tensor expert = at::arange(here, coming.options()).repeat({ranks}).repeat_interleave(coming.flatten());
+  const at::Tensor expert = at::arange(here, coming.options())
+                                .repeat({ranks})
+                                .repeat_interleave(coming.flatten(), /*dim=*/0, /*output_size=*/came.size(0));
   const at::Tensor order = at::argsort(expert, /*stable=*/true, /*dim=*/0);
   const at::Tensor outputs = experts(came.index_select(0, order), coming.sum(0).cumsum(0).to(at::kInt));
   return exchange_rows(outputs.index_select(0, places_of(order)), receive, send, group);

@@ -26,14 +26,12 @@ using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 // With what the caller left to us.
-EngineOptions complete(EngineOptions options, const Model& model) {
-  const at::Device device = model.device();
+EngineOptions complete(EngineOptions options, at::Device device) {
   if (options.kv_cache_bytes == 0) {
     const int64_t memory = nn::memory_of(device), unknown = int64_t{8} << 30;
     options.kv_cache_bytes = (memory > 0 ? memory : unknown) / (device.is_cpu() ? 2 : 3);
   }
   if (options.prefill_chunk_tokens == 0) options.prefill_chunk_tokens = device.is_cpu() ? 2048 : 8192;
-  if (options.lockstep.alone()) options.lockstep = model.expert_ranks();
   return options;
 }
 
@@ -49,7 +47,7 @@ struct Pick {
 struct RolloutEngine::State {
   State(const Model& m, EngineOptions o)
       : model(m),
-        options(complete(o, m)),
+        options(complete(o, m.device())),
         is_budget_ours(o.kv_cache_bytes == 0),
         memory(std::make_unique<KvMemory>(m.shape(), m.dtype(), m.device(), options.kv_cache_bytes)) {}
 
@@ -133,12 +131,13 @@ void RolloutEngine::State::check(const Prompt& prompt, const Sampling& sampling)
   }
 }
 
-// Whether a pass follows. Ranks in lockstep agree on it before each: there is one where anybody has rows, and none
-// where anybody stops.
+// Whether a pass follows. Ranks that share the experts agree on it before each: there is one where anybody has rows,
+// and none where anybody stops.
 bool RolloutEngine::State::meet(bool has_rows, bool stop) const {
-  if (!options.lockstep.alone()) {
+  const parallel::Group& ranks = model.expert_ranks();
+  if (!ranks.alone()) {
     const at::Tensor said = at::tensor({int64_t{has_rows}, int64_t{stop}}, at::kLong).to(model.device());
-    options.lockstep.sum(said);
+    ranks.sum(said);
     const at::Tensor counts = said.cpu();
     has_rows = counts.const_data_ptr<int64_t>()[0] > 0;
     stop = counts.const_data_ptr<int64_t>()[1] > 0;

@@ -9,7 +9,6 @@
 
 #include "core/data/group.h"
 #include "core/model/model.h"
-#include "core/parallel/group.h"
 #include "core/rollout/sampling.h"
 #include "core/rollout/stop_strings.h"
 
@@ -31,8 +30,6 @@ struct EngineOptions {
   int64_t kv_cache_bytes = 0;        // for keys and values; 0: half of the machine's memory, a third of CUDA's
   bool share_prefixes = true;  // prompts that begin alike are computed once up to where they differ, in pages of 64
   bool batch_invariant = false;
-  // Ranks whose passes of the model meet: those that share its experts, where nothing is said.
-  parallel::Group lockstep;
 };
 
 // Of one call of generate().
@@ -65,8 +62,8 @@ class RolloutEngine {
   // `should_stop` returns true, Error for empty prompts and prompts that do not fit the model or the memory, before
   // anything is computed.
   //
-  // Ranks in lockstep call it together, each with its own prompts, of which there may be none, and return together: who
-  // is done runs the others' passes over no rows. Where one is stopped all are.
+  // Ranks that share the model's experts call it together, each with its own prompts, of which there may be none, and
+  // return together: who is done runs the others' passes over no rows. Where one is stopped all are.
   std::vector<Group> generate(std::vector<Prompt> prompts, const Sampling& sampling, uint64_t seed, Stream stream,
                               int64_t weights_step, const RolloutHooks& hooks = {});
 
