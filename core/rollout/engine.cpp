@@ -81,6 +81,9 @@ struct RolloutEngine::State {
            const RolloutHooks& hooks);
   static void add(Call& call, Group& group);
   void add_more(Call& call, std::deque<Group>& groups, int64_t weights_step);
+  bool meet(bool has_rows, bool stop) const;
+  void check_stop(const RolloutHooks& hooks) const;
+  at::Tensor pass(const ForwardBatch& batch);
   void enter(Call& call);
   void prefill(const Call& call, const std::vector<Entry>& entries);
   void decode(Call& call);
@@ -138,6 +141,31 @@ void RolloutEngine::State::check(const Prompt& prompt, const Sampling& sampling)
   }
 }
 
+// Whether a pass follows. Ranks that share the experts agree on it before each: there is one where anybody has rows,
+// and none where anybody stops.
+bool RolloutEngine::State::meet(bool has_rows, bool stop) const {
+  const parallel::Group& ranks = model.expert_ranks();
+  if (!ranks.alone()) {
+    const at::Tensor said = at::tensor({int64_t{has_rows}, int64_t{stop}}, at::kLong).to(model.device());
+    ranks.sum(said);
+    const at::Tensor counts = said.cpu();
+    has_rows = counts.const_data_ptr<int64_t>()[0] > 0;
+    stop = counts.const_data_ptr<int64_t>()[1] > 0;
+  }
+  if (stop) throw Stopped("generation was stopped");
+  return has_rows;
+}
+
+void RolloutEngine::State::check_stop(const RolloutHooks& hooks) const {
+  if (hooks.should_stop && hooks.should_stop()) meet(false, true);
+}
+
+// Hidden states of the batch's rows.
+at::Tensor RolloutEngine::State::pass(const ForwardBatch& batch) {
+  meet(true, false);
+  return batch.run(model, memory->pages());
+}
+
 // Computes what enters: prompts from where they are not yet in memory, and responses that were sent back, but for their
 // last token. In passes of some thousand tokens, which bounds the memory of the activations.
 void RolloutEngine::State::prefill(const Call& call, const std::vector<Entry>& entries) {
@@ -146,8 +174,8 @@ void RolloutEngine::State::prefill(const Call& call, const std::vector<Entry>& e
   std::vector<std::pair<ActiveGroup*, int64_t>> ends;  // prompts that end in this pass, and the row of the last token
   const auto run = [&] {
     if (batch.rows() == 0) return;
-    if (call.hooks.should_stop && call.hooks.should_stop()) throw Stopped("generation was stopped");
-    const at::Tensor hidden = batch.run(model, memory->pages());
+    check_stop(call.hooks);
+    const at::Tensor hidden = pass(batch);
     for (const auto& [active, row] : ends) active->last = hidden.narrow(0, row, 1).clone();
     batch = {};
     ends.clear();
@@ -225,7 +253,7 @@ void RolloutEngine::State::decode(Call& call) {
     }
   }
   note_memory();
-  if (!picks.empty()) choose(call, batch.run(model, memory->pages()), picks);
+  if (!picks.empty()) choose(call, pass(batch), picks);
 }
 
 // Picks the next token of each response from the hidden states that the picks name. In parts, so that the logits of
@@ -308,9 +336,13 @@ void RolloutEngine::State::run(std::deque<Group>& groups, const Sampling& sampli
             hooks,    Clock::now(), RolloutSchedule(*memory, options.max_running_responses, options.share_prefixes)};
   for (Group& group : groups) add(call, group);
   while (add_more(call, groups, weights_step), !call.schedule.done()) {
-    if (hooks.should_stop && hooks.should_stop()) throw Stopped("generation was stopped");
+    check_stop(hooks);
     enter(call);
     if (!call.schedule.done()) decode(call);
+  }
+  while (meet(false, false)) {
+    ForwardBatch().run(model, memory->pages());
+    check_stop(hooks);
   }
   stats.sent_back = call.schedule.sent_back();
   stats.decode_seconds = seconds_since(call.start) - stats.prefill_seconds;

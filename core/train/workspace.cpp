@@ -16,6 +16,7 @@ namespace {
 
 void check(const Config& config) {
   if (config.model.path.empty()) fail("model.path is not set; it names a Hugging Face folder");
+  if (config.parallel.expert > 1) check_expert_ranks(read_shape(config.model.path), config.parallel.expert);
 }
 
 }  // namespace
@@ -41,7 +42,7 @@ at::ScalarType parse_dtype(const std::string& name) {
 }
 
 Workspace Workspace::open(const Config& config, std::shared_ptr<const plugin::Registry> registry,
-                          std::optional<uint64_t> fresh_seed) {
+                          std::optional<uint64_t> fresh_seed, const parallel::Group& experts) {
   check(config);
   keep_memory();
   nn::set_deterministic(config.model.deterministic);
@@ -55,9 +56,9 @@ Workspace Workspace::open(const Config& config, std::shared_ptr<const plugin::Re
   w.prompts = std::make_shared<PromptMaker>(config, w.registry, w.tokenizer);
   if (!has_weights(folder) && fresh_seed) {
     log::info(folder.string(), " has no weights: starting from fresh ones");
-    w.model = make_model(read_shape(folder), dtype, device, *fresh_seed);
+    w.model = make_model(read_shape(folder), dtype, device, *fresh_seed, experts);
   } else {
-    w.model = load_model(folder, dtype, device);
+    w.model = load_model(folder, dtype, device, experts);
   }
   if (w.tokenizer->vocabulary_size() > w.model->shape().vocabulary) {
     fail((folder / "config.json").string(), ": vocab_size is ", w.model->shape().vocabulary, ", tokenizer.json has ",

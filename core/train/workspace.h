@@ -10,6 +10,7 @@
 #include "core/config/config.h"
 #include "core/data/dataset.h"
 #include "core/model/model.h"
+#include "core/parallel/group.h"
 #include "core/plugin/registry.h"
 #include "core/text/tokenizer.h"
 #include "core/train/api.h"
@@ -24,9 +25,10 @@ struct Workspace {
   std::vector<int32_t> stop_ids;  // the end of a turn, and the model's own end tokens
 
   // Opens everything that config names; checks before anything is loaded that this build can do what is asked.
-  // `fresh_seed`: makes fresh weights with this seed where the folder has none.
+  // `fresh_seed`: makes fresh weights with this seed where the folder has none. `experts`: the ranks that keep the
+  // model's experts among them (parallel.expert).
   static Workspace open(const Config& config, std::shared_ptr<const plugin::Registry> registry,
-                        std::optional<uint64_t> fresh_seed = {});
+                        std::optional<uint64_t> fresh_seed = {}, const parallel::Group& experts = {});
 
   // Rows as prompts; says how many were dropped as over-long.
   std::shared_ptr<const Dataset> dataset(const Config& config, const std::vector<std::string>& files) const;
