@@ -1,18 +1,13 @@
 #include "core/cli/launch_job.h"
 
-#include <sys/signalfd.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <csignal>
 #include <cstdio>
-#include <cstring>
 #include <optional>
 #include <set>
 
-#include "core/base/error.h"
 #include "core/cli/launch_nodes.h"
+#include "core/cli/signal_file.h"
 
 namespace golong {
 namespace {
@@ -21,40 +16,6 @@ namespace json = boost::json;
 using Clock = std::chrono::steady_clock;
 
 constexpr int64_t status_stopped = 130;  // as main.cpp ends for Stopped
-
-// Signals that are read from a file, beside all else that is waited for.
-class SignalFile {
- public:
-  SignalFile() {
-    sigset_t set;
-    ::sigemptyset(&set);
-    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGCHLD}) ::sigaddset(&set, number);
-    ::sigprocmask(SIG_BLOCK, &set, &before_);
-    file_ = ::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (file_ < 0) fail("cannot wait for signals: ", std::strerror(errno));
-  }
-  ~SignalFile() {
-    ::close(file_);
-    ::sigprocmask(SIG_SETMASK, &before_, nullptr);
-  }
-  SignalFile(const SignalFile&) = delete;
-  SignalFile& operator=(const SignalFile&) = delete;
-
-  int file() const { return file_; }
-  // Those that came and are to be passed on.
-  std::vector<int> take() {
-    std::vector<int> numbers;
-    signalfd_siginfo info;
-    while (::read(file_, &info, sizeof info) == sizeof info) {
-      if (info.ssi_signo != SIGCHLD) numbers.push_back(static_cast<int>(info.ssi_signo));
-    }
-    return numbers;
-  }
-
- private:
-  int file_;
-  sigset_t before_;
-};
 
 json::object to_json(const RankFailure& f) {
   return {{"kind", "failed"},         {"rank", f.rank},   {"how", f.how},    {"status", f.status},
@@ -228,7 +189,7 @@ int run_job(const LaunchOptions& options) {
   SignalFile signals;
   LaunchNodes nodes(options.plan, options.rendezvous);
   for (int64_t restart = 0;; ++restart) {
-    const Meeting meeting = nodes.meet(restart, signals.file());
+    const Meeting meeting = nodes.meet(restart, signals);
     const Ending ending = Start(options, meeting, nodes, signals).run();
     if (!ending.again) return static_cast<int>(ending.status);
     restart = meeting.restart;  // of all nodes

@@ -24,12 +24,11 @@ json::object parsed(const std::string& line) {
 }
 
 // Until something can be read or the time is over.
-void wait_for(std::vector<pollfd> files, int signals, Clock::time_point latest) {
-  files.push_back({signals, POLLIN, 0});
+void wait_for(std::vector<pollfd> files, SignalFile& signals, Clock::time_point latest) {
+  files.push_back({signals.file(), POLLIN, 0});
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(latest - Clock::now()).count();
   if (left > 0) ::poll(files.data(), files.size(), static_cast<int>(left));
-  pollfd stop{signals, POLLIN, 0};
-  if (::poll(&stop, 1, 0) > 0) throw Stopped("stopped while it waited for the other nodes");
+  if (!signals.take().empty()) throw Stopped("stopped while it waited for the other nodes");
 }
 
 }  // namespace
@@ -55,7 +54,7 @@ LaunchNodes::LaunchNodes(const LaunchPlan& plan, const std::string& rendezvous) 
   if (plan_.node == 0) listener_ = std::make_unique<LineListener>(at_.port);
 }
 
-Meeting LaunchNodes::meet(int64_t restart, int signals) {
+Meeting LaunchNodes::meet(int64_t restart, SignalFile& signals) {
   others_.clear();
   if (plan_.nodes == 1) return {"127.0.0.1", free_port(), restart};
   if (plan_.node > 0) return join(signals);
@@ -65,7 +64,7 @@ Meeting LaunchNodes::meet(int64_t restart, int signals) {
   return meeting;
 }
 
-void LaunchNodes::accept_all(int signals) {
+void LaunchNodes::accept_all(SignalFile& signals) {
   std::vector<Connection> strangers;
   const auto latest = Clock::now() + longest_meeting;
   while (static_cast<int64_t>(others_.size()) + 1 < plan_.nodes) {
@@ -120,7 +119,7 @@ void LaunchNodes::take(Connection& stranger, const NodeMessage& join) {
   stranger = nullptr;
 }
 
-Meeting LaunchNodes::join(int signals) {
+Meeting LaunchNodes::join(SignalFile& signals) {
   const auto latest = Clock::now() + longest_meeting;
   std::string why;
   while (Clock::now() < latest) {
@@ -140,7 +139,7 @@ Meeting LaunchNodes::join(int signals) {
 }
 
 // None where node 0 is gone, and may come back.
-std::optional<Meeting> LaunchNodes::answer(int signals) {
+std::optional<Meeting> LaunchNodes::answer(SignalFile& signals) {
   const auto latest = Clock::now() + 2 * longest_meeting;  // others may come late
   while (Clock::now() < latest) {
     std::vector<pollfd> files;

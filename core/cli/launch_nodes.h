@@ -19,6 +19,7 @@
 
 #include "core/base/line_connection.h"
 #include "core/cli/launch_ranks.h"
+#include "core/cli/signal_file.h"
 
 namespace golong {
 
@@ -41,8 +42,8 @@ class LaunchNodes {
 
   // Waits until all nodes are there, and lets go of whoever was there before. Node 0 names the start, others are told.
   // Throws Error that names nodes that do not come within ten minutes, or what node 0 does not accept; Stopped where
-  // `signals` becomes readable.
-  Meeting meet(int64_t restart, int signals);
+  // a signal came.
+  Meeting meet(int64_t restart, SignalFile& signals);
 
   void poll_for(std::vector<pollfd>& files) const;
   std::vector<NodeMessage> receive();  // what has come, without waiting
@@ -51,10 +52,10 @@ class LaunchNodes {
 
  private:
   using Connection = std::unique_ptr<LineConnection>;
-  void accept_all(int signals);
+  void accept_all(SignalFile& signals);
   void take(Connection& stranger, const NodeMessage& join);
-  Meeting join(int signals);
-  std::optional<Meeting> answer(int signals);  // of node 0
+  Meeting join(SignalFile& signals);
+  std::optional<Meeting> answer(SignalFile& signals);  // of node 0
 
   const LaunchPlan plan_;
   HostPort at_;
