@@ -55,7 +55,7 @@ void add_launch_command(CLI::App& app) {
   CLI::App* launch = app.add_subcommand("launch", "Runs a command as several ranks, on one machine or more");
   auto options = std::make_shared<Options>();
   LaunchPlan& plan = options->job.plan;
-  launch->footer("The command follows the options: golong launch --nproc 8 train demo.toml --set train.steps=100");
+  launch->footer("The command follows the options: golong launch --nproc 8 train demo.toml");
   launch->prefix_command();
   launch->add_option("--nproc", plan.ranks_per_node, "Ranks on this node")->required()->check(CLI::Range(1, 4096));
   launch->add_option("--nnodes", plan.nodes, "Nodes")->check(CLI::Range(1, 65536))->capture_default_str();

@@ -15,7 +15,8 @@ constexpr size_t most_differences = 8;  // in the message
 
 Facts facts_of(const std::string& text) {
   Facts facts;
-  for (const auto& [name, value] : json::parse(text).as_object()) facts[name] = value.as_string();
+  const json::value parsed = json::parse(text);
+  for (const auto& [name, value] : parsed.as_object()) facts[name] = value.as_string();
   return facts;
 }
 

@@ -106,7 +106,7 @@ class ManyRanks : public World {
     const Rank& rank = options_.rank;
     c10d::TCPStoreOptions at;
     at.port = static_cast<uint16_t>(rank.port);
-    at.isServer = rank.rank == 0;
+    at.isServer = rank.rank == 0 && !rank.store_is_there;
     at.waitWorkers = false;  // meet() does, and knows who they are
     at.timeout = options_.timeout;
     try {
