@@ -7,5 +7,6 @@
 namespace golong {
 
 int64_t parameter_count(const ModelShape& shape);
+int64_t layer_parameter_count(const ModelShape& shape, int64_t layer);
 
 }  // namespace golong
