@@ -193,7 +193,7 @@ void print_step(const Plan& plan) {
 void print_suggestion(const Plan& plan) {
   const scale::Candidate& best = plan.suggested;
   if (!best.fits) {
-    std::printf("\nNo mesh of %lld ranks fits. The one that needs least: %s, %.1f GB.\n",
+    std::printf("\nOf all meshes of %lld none fits. The one that needs least: %s, %.1f GB.\n",
                 static_cast<long long>(plan.ranks), mesh_text(best.mesh).c_str(),
                 static_cast<double>(best.memory.total(plan.on_cpu())) / 1e9);
     scale::Workload again = plan.work;
@@ -209,7 +209,7 @@ void print_suggestion(const Plan& plan) {
 }
 
 void print_tables(const Plan& plan) {
-  std::printf("%s, %lld parameters, %lld ranks of %s\n", plan.work.shape.architecture.c_str(),
+  std::printf("%s, %lld parameters, %lld x %s\n", plan.work.shape.architecture.c_str(),
               static_cast<long long>(parameter_count(plan.work.shape)), static_cast<long long>(plan.ranks),
               plan.devices.device.name.c_str());
   std::printf("%s: %s\n",
