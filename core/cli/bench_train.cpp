@@ -24,6 +24,9 @@ void add_bench_train(CLI::App& bench) {
       ->check(CLI::IsMember({"off", "all", "auto"}));
   command->add_option("--activation-bytes", options->activation_bytes, "As train.activation_bytes")
       ->check(CLI::Range(int64_t{1}, INT64_MAX));
+  command->add_option("--optimizer-device", options->optimizer_device, "As train.optimizer_device")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"model", "cpu"}));
   command
       ->add_option("--batch", options->batch,
                    "JSON {prompt_ids: [[...]], response_ids: [[[...]]], advantages: [[...]]} in place of random tokens")

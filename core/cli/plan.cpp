@@ -25,13 +25,20 @@ ModelShape shape_of(const Config& config, const std::string& key, const std::str
   return read_shape(folder);
 }
 
-void print_json(const MemoryPlan& plan, int64_t memory) {
+json::object bytes_of(const std::vector<MemoryPart>& parts) {
   json::object bytes;
-  for (const MemoryPart& part : plan.parts) bytes[part.name] = part.bytes;
-  std::printf("%s\n", json::serialize(json::object{{"bytes", bytes},
+  for (const MemoryPart& part : parts) bytes[part.name] = part.bytes();
+  return bytes;
+}
+
+void print_json(const MemoryPlan& plan, int64_t memory) {
+  std::printf("%s\n", json::serialize(json::object{{"bytes", bytes_of(plan.parts)},
+                                                   {"generating_bytes", plan.generating()},
+                                                   {"updating_bytes", plan.updating()},
                                                    {"total_bytes", plan.total()},
                                                    {"memory_bytes", memory},
                                                    {"fits", plan.total() <= memory},
+                                                   {"host_bytes", bytes_of(plan.host)},
                                                    {"tokens", plan.tokens},
                                                    {"recomputed_layers", plan.recomputed}})
                           .c_str());
@@ -41,9 +48,16 @@ void print_table(const MemoryPlan& plan, int64_t memory) {
   const auto line = [](const std::string& name, int64_t bytes, const std::string& how) {
     std::printf("%-16s %12.1f MB  %s\n", name.c_str(), static_cast<double>(bytes) / 1e6, how.c_str());
   };
-  for (const MemoryPart& part : plan.parts) line(part.name, part.bytes, part.how);
-  line("total", plan.total(), "");
+  for (const MemoryPart& part : plan.parts) line(part.name, part.bytes(), part.how);
+  if (plan.generating() != plan.updating()) {
+    line("generating", plan.generating(), "without what an update alone has");
+    line("updating", plan.updating(), "without keys and values");
+  }
+  line("total", plan.total(), plan.generating() != plan.updating() ? "the larger of the two" : "");
   line(plan.total() <= memory ? "fits" : "does not fit", memory, "memory");
+  if (plan.host.empty()) return;
+  std::printf("In the CPU's memory:\n");
+  for (const MemoryPart& part : plan.host) line(part.name, part.bytes(), part.how);
 }
 
 void run(const Options& options) {

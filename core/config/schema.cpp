@@ -21,15 +21,21 @@ void table(ConfigVisitor& visitor, const char* name, const char* help, Section& 
   visitor.end_table();
 }
 
-// Of GRPO and of supervised training.
+// What GRPO and supervised training have in common to make memory do.
 template <class Section>
-void describe_recompute(ConfigVisitor& visitor, Section& section) {
+void describe_memory(ConfigVisitor& visitor, Section& section) {
   visitor.key("recompute", &section.recompute,
               "Layers that keep their input alone and run again in the backward pass, with the same gradients: none, "
               "all of them, or as few as keep the activations within activation_bytes.",
               one_of({"off", "all", "auto"}));
   visitor.key("activation_bytes", &section.activation_bytes,
               "With recompute auto: what the layers may keep of a micro-batch for its backward pass.", at_least(0));
+  visitor.key(
+      "optimizer_device", &section.optimizer_device,
+      "Where AdamW's moments and, of a bfloat16 model, its weights in float32 lie and are updated: on the device "
+      "of the model, or on the CPU, in whose memory a model on CUDA leaves 12 bytes a parameter then (8 in "
+      "float32). With a model on the CPU both are the same.",
+      one_of({"model", "cpu"}));
 }
 
 }  // namespace
@@ -230,7 +236,7 @@ void describe(ConfigVisitor& visitor, TrainConfig& train) {
       at_least(1));
   visitor.key("share_prefix", &train.share_prefix,
               "Compute each prompt once for all its responses; false: once for each, with the same gradients.");
-  describe_recompute(visitor, train);
+  describe_memory(visitor, train);
   visitor.key("filter_groups", &train.filter_groups,
               "Leave out groups whose rewards are all equal, and draw more prompts until the step is full.");
   visitor.key("keep_surplus", &train.keep_surplus,
@@ -293,7 +299,7 @@ void describe(ConfigVisitor& visitor, SftConfig& sft) {
   visitor.key("rows_per_step", &sft.rows_per_step, "Rows in one step.", at_least(1));
   visitor.key("micro_batch_tokens", &sft.micro_batch_tokens, "Packed tokens of one forward and backward pass.",
               at_least(1));
-  describe_recompute(visitor, sft);
+  describe_memory(visitor, sft);
   visitor.key("learning_rate", &sft.learning_rate, "Highest learning rate of AdamW.", at_least(0));
   visitor.key("min_learning_rate", &sft.min_learning_rate, "Where the cosine decay ends.", at_least(0));
   visitor.key("warmup_steps", &sft.warmup_steps, "Steps in which the learning rate rises from 0.", at_least(0));

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "core/model/layer_weights.h"
 #include "core/model/model.h"
 #include "core/model/parameter_source.h"
 #include "core/model/rope.h"
@@ -103,9 +104,11 @@ class Decoder : public Model {
     if (!c10::GradMode::is_enabled() || !x.requires_grad()) recomputed = 0;
     const std::shared_ptr<Attention> again = recomputed > 0 ? attention.again() : nullptr;
     for (int64_t i = 0; i < shape_.layers; ++i) {
-      const std::vector<at::Tensor> done =
+      if (layer_weights_) x = enter_layer(*layer_weights_, i, x);
+      std::vector<at::Tensor> done =
           i < recomputed ? nn::recomputed([=, this](const at::Tensor& in) { return run(i, in, rotary, *again); }, x)
                          : run(i, x, rotary, attention);
+      if (layer_weights_) done = leave_layer(*layer_weights_, i, done);
       x = done[0];
       attention.keep(i, done[1], done[2]);
     }

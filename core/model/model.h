@@ -45,6 +45,8 @@ class GroupAttention : public Attention {
   std::vector<nn::GroupLayout> groups_;
 };
 
+class LayerWeights;
+
 class Model {
  public:
   virtual ~Model() = default;
@@ -66,7 +68,11 @@ class Model {
   // [vocabulary, hidden]
   virtual const at::Tensor& head() const = 0;
 
+  // Who is called around each pass through a layer; nullptr: nobody. It lives as long as passes are run.
+  void set_layer_weights(LayerWeights* weights) { layer_weights_ = weights; }
+
  protected:
+  LayerWeights* layer_weights_ = nullptr;
   ModelShape shape_;
   at::ScalarType dtype_ = at::kFloat;
   at::Device device_ = at::kCPU;

@@ -91,6 +91,16 @@ void synchronize(c10::Device device) {
   if (device.is_cuda()) cuda_library().devices.synchronize(device.index());
 }
 
+void DeviceMark::set(c10::Device device) {
+  if (device.is_cpu()) return;
+  if (!event_) event_.emplace(device.type());
+  event_->record(c10::impl::VirtualGuardImpl(device.type()).getStream(device));
+}
+
+void DeviceMark::wait() const {
+  if (event_) event_->synchronize();
+}
+
 PeakMemory::PeakMemory(c10::Device device) : device_(device) {
   if (device.is_cuda()) {
     cuda_library().devices.reset_peak(device.index());

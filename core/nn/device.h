@@ -2,6 +2,7 @@
 // opened, so that runs on the CPU never pay for it.
 #pragma once
 #include <c10/core/Device.h>
+#include <c10/core/Event.h>
 
 #include <cstdint>
 #include <optional>
@@ -27,6 +28,16 @@ void give_back_memory(c10::Device device);
 
 // Waits until the device has done what it was asked to.
 void synchronize(c10::Device device);
+
+// A point in the work that a device was asked to do. The CPU's work is done when it returns: nothing is waited for.
+class DeviceMark {
+ public:
+  void set(c10::Device device);  // after all that the calling thread has asked the device to do; moves the mark
+  void wait() const;             // until the device has come to it; returns at once where it was never set
+
+ private:
+  std::optional<c10::Event> event_;  // of a CUDA device
+};
 
 // Bytes in use at most since it was made: of the tensors on a CUDA device, or of this process.
 class PeakMemory {

@@ -90,6 +90,7 @@ struct TrainBenchOptions : EngineBenchOptions {
   bool share_prefix = true;
   std::string recompute = TrainConfig().recompute;
   int64_t activation_bytes = 0;
+  std::string optimizer_device = TrainConfig().optimizer_device;
   std::string batch;           // file in place of random tokens
   std::string dump_gradients;  // file
 };

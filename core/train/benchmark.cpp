@@ -119,6 +119,7 @@ TrainSpeed measure_training(Model& model, TrainBatch batch, const TrainBenchOpti
   config.share_prefix = options.share_prefix;
   config.recompute = options.recompute;
   config.activation_bytes = options.activation_bytes;
+  config.optimizer_device = options.optimizer_device;
   const nn::PeakMemory memory(model.device());
   Learner learner(model, config, 1);
   const Metrics first = learner.update(batch.groups, batch.advantages);

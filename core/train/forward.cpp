@@ -4,13 +4,17 @@
 #include <c10/core/GradMode.h>
 
 #include "core/model/activations.h"
+#include "core/nn/device_kernels.h"
 #include "core/train/kept_prompt.h"
 
 namespace golong {
 
 int64_t layers_to_recompute(const Model& model, int64_t tokens, const std::string& mode, int64_t activation_bytes) {
-  return recomputed_layers(model.shape(), tokens, static_cast<int64_t>(c10::elementSize(model.dtype())), mode,
-                           activation_bytes);
+  const auto number = static_cast<int64_t>(c10::elementSize(model.dtype()));
+  const LayerKernels kernels = model.device().is_cpu()
+                                   ? LayerKernels::cpu(number)
+                                   : LayerKernels::cuda(number, nn::device_kernels(model.head()) != nullptr);
+  return recomputed_layers(model.shape(), tokens, kernels, mode, activation_bytes);
 }
 
 nn::TokenLogprobs response_logprobs(const Model& model, const Packed& packed, double temperature, int64_t recomputed) {

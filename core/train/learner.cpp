@@ -36,7 +36,8 @@ Learner::Learner(Model& model, const TrainConfig& config, int64_t max_response_t
       config_(config),
       max_response_tokens_(max_response_tokens),
       temperature_(temperature),
-      optimizer_(model.parameters(), {config.beta1, config.beta2, config.adam_epsilon, config.weight_decay}),
+      optimizer_(model.parameters(), {config.beta1, config.beta2, config.adam_epsilon, config.weight_decay,
+                                      config.optimizer_device == "cpu"}),
       schedule_{config.learning_rate, config.min_learning_rate, config.warmup_steps, 0, config.learning_rate_decay} {
   assert((reference != nullptr) == (config.kl.estimator != "none"));
 }

@@ -1,7 +1,6 @@
 #include "core/train/optimizer.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <c10/core/GradMode.h>
 
@@ -11,34 +10,16 @@
 #include "core/base/error.h"
 
 namespace golong {
-namespace {
-
-struct Update {
-  float rate, decay, beta1, beta2, epsilon, correction1, correction2_root, scale;
-};
-
-// One pass over memory: weights, gradient and both moments are read and written once.
-void update(float* weight, const float* gradient, float* first, float* second, int64_t begin, int64_t end,
-            const Update& u) {
-  for (int64_t i = begin; i < end; ++i) {
-    float g = gradient[i] * u.scale;
-    float m = first[i] = u.beta1 * first[i] + (1 - u.beta1) * g;
-    float v = second[i] = u.beta2 * second[i] + (1 - u.beta2) * g * g;
-    float decayed = weight[i] * (1 - u.rate * u.decay);
-    weight[i] = decayed - u.rate / u.correction1 * m / (std::sqrt(v) / u.correction2_root + u.epsilon);
-  }
-}
-
-}  // namespace
 
 AdamW::AdamW(const std::vector<std::pair<std::string, at::Tensor>>& parameters, AdamWOptions options)
     : options_(options) {
   for (const auto& [name, tensor] : parameters) {
-    Slot slot{name, tensor, at::zeros(tensor.sizes(), tensor.options().dtype(at::kFloat)), {}, {}, {}};
-    slot.second = at::zeros_like(slot.first);
+    const at::TensorOptions here = tensor.options().dtype(at::kFloat);
+    const at::TensorOptions state = options.on_cpu ? here.device(at::kCPU) : here;
+    Slot slot{name, tensor, at::zeros(tensor.sizes(), state), at::zeros(tensor.sizes(), state), {}, {}};
     if (tensor.scalar_type() != at::kFloat) {
-      slot.master = tensor.detach().to(at::kFloat);
-      slot.sum = at::zeros_like(slot.first);
+      slot.master = tensor.detach().to(state);
+      slot.sum = at::zeros(tensor.sizes(), here);
     }
     slots_.push_back(std::move(slot));
   }
@@ -85,27 +66,37 @@ void AdamW::step(double learning_rate, double scale) {
   accumulate();
   ++steps_;
   c10::NoGradGuard no_grad;
-  if (!slots_.empty() && !slots_[0].parameter.is_cpu()) return step_on_device(learning_rate, scale);
-  double step = static_cast<double>(steps_);
+  if (!slots_.empty() && !slots_[0].parameter.is_cpu()) {
+    return options_.on_cpu ? step_on_host(learning_rate, scale) : step_on_device(learning_rate, scale);
+  }
   for (Slot& slot : slots_) {
     if (!slot.gradient().defined()) continue;
-    at::Tensor gradient = slot.gradient().contiguous();
-    at::Tensor target = slot.master.defined() ? slot.master : slot.parameter.detach();
-    Update u{static_cast<float>(learning_rate),
-             slot.parameter.dim() > 1 ? static_cast<float>(options_.weight_decay) : 0.f,
-             static_cast<float>(options_.beta1),
-             static_cast<float>(options_.beta2),
-             static_cast<float>(options_.epsilon),
-             static_cast<float>(1 - std::pow(options_.beta1, step)),
-             static_cast<float>(std::sqrt(1 - std::pow(options_.beta2, step))),
-             static_cast<float>(scale)};
-    float *weight = target.data_ptr<float>(), *first = slot.first.data_ptr<float>(),
-          *second = slot.second.data_ptr<float>();
-    const float* g = gradient.const_data_ptr<float>();
-    at::parallel_for(0, target.numel(), 16384,
-                     [&](int64_t begin, int64_t end) { update(weight, g, first, second, begin, end, u); });
+    adamw_update(slot.master.defined() ? slot.master : slot.parameter.detach(), slot.gradient().contiguous(),
+                 slot.first, slot.second, numbers(slot, learning_rate, scale));
     if (slot.master.defined()) slot.parameter.detach().copy_(slot.master);
   }
+}
+
+AdamWNumbers AdamW::numbers(const Slot& slot, double learning_rate, double scale) const {
+  const auto step = static_cast<double>(steps_);
+  return {static_cast<float>(learning_rate),
+          slot.parameter.dim() > 1 ? static_cast<float>(options_.weight_decay) : 0.f,
+          static_cast<float>(options_.beta1),
+          static_cast<float>(options_.beta2),
+          static_cast<float>(options_.epsilon),
+          static_cast<float>(1 - std::pow(options_.beta1, step)),
+          static_cast<float>(std::sqrt(1 - std::pow(options_.beta2, step))),
+          static_cast<float>(scale)};
+}
+
+void AdamW::step_on_host(double learning_rate, double scale) {
+  std::vector<HostParameter> parameters;
+  for (Slot& slot : slots_) {
+    if (!slot.gradient().defined()) continue;
+    parameters.push_back({slot.parameter.detach(), slot.gradient().contiguous(), slot.master, slot.first, slot.second,
+                          numbers(slot, learning_rate, scale)});
+  }
+  host_update_.run(parameters);
 }
 
 // By LibTorch's kernel. It would write clipped gradients back, so that they are scaled in a copy, one at a time.

@@ -8,6 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include "core/train/adamw_update.h"
+#include "core/train/host_update.h"
+
 namespace golong {
 
 struct AdamWOptions {
@@ -15,10 +18,14 @@ struct AdamWOptions {
   double beta2 = 0.999;
   double epsilon = 1e-8;
   double weight_decay = 0.1;  // on matrices only: norms and biases are left out, as Megatron does
+  // Moments and master weights lie in the CPU's memory and are updated by it, wherever the parameters are. Of
+  // parameters on the CPU nothing changes.
+  bool on_cpu = false;
 };
 
 // Moments, master weights and sums of gradients are float32; the latter two exist where the parameters are not float32.
-// The update is that of torch.optim.AdamW (decoupled decay, bias correction). Not thread-safe.
+// All lie where the parameters do, but for AdamWOptions::on_cpu; sums of gradients always do. The update is that of
+// torch.optim.AdamW (decoupled decay, bias correction). Not thread-safe.
 class AdamW {
  public:
   AdamW(const std::vector<std::pair<std::string, at::Tensor>>& parameters, AdamWOptions options);
@@ -52,10 +59,13 @@ class AdamW {
 
     const at::Tensor& gradient() const { return sum.defined() ? sum : parameter.grad(); }
   };
+  AdamWNumbers numbers(const Slot& slot, double learning_rate, double scale) const;
   void step_on_device(double learning_rate, double scale);
+  void step_on_host(double learning_rate, double scale);
 
   std::vector<Slot> slots_;
   AdamWOptions options_;
+  HostUpdate host_update_;  // of options_.on_cpu
   int64_t steps_ = 0;
 };
 

@@ -60,7 +60,8 @@ class Sft {
   Sft(const Config& config, Workspace& w)
       : config_(config),
         w_(w),
-        optimizer_(w.model->parameters(), {config.sft.beta1, config.sft.beta2, 1e-8, config.sft.weight_decay}),
+        optimizer_(w.model->parameters(), {config.sft.beta1, config.sft.beta2, 1e-8, config.sft.weight_decay,
+                                           config.sft.optimizer_device == "cpu"}),
         schedule_{config.sft.learning_rate, config.sft.min_learning_rate, config.sft.warmup_steps, config.sft.steps,
                   "cosine"} {}
 

@@ -326,6 +326,21 @@ TEST_F(Grpo, ResumingWithAnotherModelOrOtherDataIsAnError) {
               HasSubstr("\n  data.max_prompt_tokens was 163840, is 400"));
 }
 
+// The same memory on the CPU, and the same checkpoint everywhere.
+TEST_F(Grpo, WhereTheOptimizersStateLiesMayChange) {
+  config.run.directory = (folder / "whole").string();
+  EXPECT_EQ(run_grpo(config, registry(), {}), 6);
+  const Snapshot whole = newest();
+  config.run.directory = (folder / "changed").string();
+  TrainOptions first, second;
+  first.on_step = [](const StepReport& report) { return report.step < 3; };
+  second.resume = true;
+  EXPECT_EQ(run_grpo(config, registry(), first), 3);
+  config.train.optimizer_device = "cpu";
+  EXPECT_EQ(run_grpo(config, registry(), second), 6);
+  expect_same(newest(), whole);
+}
+
 TEST_F(Grpo, WhatAResumedRunMayChangeIsLogged) {
   config.train.steps = 1;
   run_grpo(config, registry(), {});

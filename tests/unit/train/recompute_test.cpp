@@ -34,6 +34,10 @@ Batch random_batch(RandomSequence& random) {
   return batch;
 }
 
+LayerKernels kernels_of(at::ScalarType dtype) {
+  return LayerKernels::cpu(static_cast<int64_t>(c10::elementSize(dtype)));
+}
+
 ModelShape deep(ModelShape shape) {
   shape.layers = 5;
   return shape;
@@ -69,7 +73,7 @@ TEST(Recompute, GradientsAreTheSameBitForBit) {
       // The longest micro-batch has its first `layers` recomputed; shorter ones fewer.
       const std::string mode = layers == 5 ? "all" : "auto";
       config.recompute = mode;
-      config.activation_bytes = activation_bytes(shape, layers, 100, static_cast<int64_t>(c10::elementSize(dtype)));
+      config.activation_bytes = activation_bytes(shape, layers, 100, kernels_of(dtype));
       for (const auto& [name, gradient] : gradients(config, shape, dtype, batch)) {
         ASSERT_TRUE(at::equal(gradient, expected.at(name)))
             << name << ", seed " << seed << ", " << mode << " " << layers << ", micro-batches of "
@@ -108,7 +112,7 @@ void expect_kept_bytes(ModelShape shape, at::ScalarType dtype) {
   const int64_t two = memory_of(shape, dtype, packed, 1).kept;
   shape.layers = 3;
   const char* name = dtype == at::kFloat ? "float32" : "bfloat16";
-  EXPECT_EQ(memory_of(shape, dtype, packed, 1).kept - two, kept_bytes(shape, 1, tokens, number)) << name;
+  EXPECT_EQ(memory_of(shape, dtype, packed, 1).kept - two, kept_bytes(shape, 1, tokens, kernels_of(dtype))) << name;
   EXPECT_EQ(memory_of(shape, dtype, packed, 2).kept - two, shape.hidden * tokens * number) << name;
 }
 
@@ -150,23 +154,25 @@ TEST(Recompute, DoesNothingWithoutGradients) {
       at::equal(response_logprobs(*model, packed, 1, 2).logprobs, response_logprobs(*model, packed, 1).logprobs));
 }
 
+constexpr LayerKernels kCpu{4, true, true};
+
 TEST(RecomputedLayers, AreAsFewAsTheBudgetNeeds) {
   for (const ModelShape& shape : {deep(tiny_shape()), deep(tiny_experts())}) {
     int64_t before = shape.layers;
-    for (int64_t budget = 0; budget < 2 * activation_bytes(shape, 0, 1000, 4); budget += 10000) {
-      const int64_t layers = recomputed_layers(shape, 1000, 4, "auto", budget);
+    for (int64_t budget = 0; budget < 2 * activation_bytes(shape, 0, 1000, kCpu); budget += 10000) {
+      const int64_t layers = recomputed_layers(shape, 1000, kCpu, "auto", budget);
       EXPECT_LE(layers, before);
       if (layers < shape.layers) {
-        EXPECT_LE(activation_bytes(shape, layers, 1000, 4), budget);
+        EXPECT_LE(activation_bytes(shape, layers, 1000, kCpu), budget);
       }
       if (layers > 0) {
-        EXPECT_GT(activation_bytes(shape, layers - 1, 1000, 4), budget);
+        EXPECT_GT(activation_bytes(shape, layers - 1, 1000, kCpu), budget);
       }
       before = layers;
     }
     EXPECT_EQ(before, 0);
-    EXPECT_EQ(recomputed_layers(shape, 1000, 4, "off", 1), 0);
-    EXPECT_EQ(recomputed_layers(shape, 1000, 4, "all", 1), shape.layers);
+    EXPECT_EQ(recomputed_layers(shape, 1000, kCpu, "off", 1), 0);
+    EXPECT_EQ(recomputed_layers(shape, 1000, kCpu, "all", 1), shape.layers);
   }
 }
 
