@@ -17,7 +17,7 @@ namespace {
 namespace json = boost::json;
 
 scale::Workload workload_of(const Config& config, const ModelShape& shape, const std::optional<ModelShape>& reference,
-                            const ScaleOptions& options) {
+                            const ScaleOptions& options, bool on_cpu) {
   const TrainConfig& train = config.train;
   scale::Workload work;
   work.shape = shape;
@@ -40,10 +40,8 @@ scale::Workload workload_of(const Config& config, const ModelShape& shape, const
   work.groups = train.prompts_per_step / mini_batches;
   work.optimizer_steps = mini_batches * train.updates_per_batch;
   work.fixed_passes = mini_batches * ((work.optimizer_steps > 1 ? 1 : 0) + (reference ? 1 : 0));
-  work.share_prefix = train.share_prefix;
-  work.micro_batch_tokens = train.micro_batch_tokens;
-  work.recompute = train.recompute;
-  work.activation_bytes = train.activation_bytes;
+  work.train = train;
+  work.on_cpu = on_cpu;
   return work;
 }
 
@@ -60,7 +58,7 @@ std::vector<MemoryRow> memory_rows(const scale::RankMemory& m) {
           {"gradients", m.gradients, m.gradients, "their sums in float32"},
           {"optimizer", m.optimizer, m.optimizer, "two moments, master weights"},
           {"reference", m.reference, m.reference, "the frozen model of train.kl"},
-          {"gathered", 0, m.gathered, "embedding, head, layers in turn, gradients of a pass"},
+          {"gathered", 0, m.gathered, "embedding, head, two layers; gradients on their way"},
           {"activations", 0, m.activations, "of a micro-batch"},
           {"prompt_keys", 0, m.prompt_keys, "of one layer, of all context ranks"},
           {"logprobs", 0, m.logprobs, "tiles of logits, hidden states"},
@@ -126,6 +124,7 @@ void print_json(const Plan& plan) {
                             {"generating_bytes", memory.generating()},
                             {"updating_bytes", memory.updating()},
                             {"total_bytes", memory.total(plan.on_cpu())},
+                            {"host_bytes", {{"optimizer", memory.host}}},
                             {"memory_bytes", static_cast<int64_t>(plan.devices.device.memory)},
                             {"fits", plan.shown.fits},
                             {"tokens", memory.tokens},
@@ -151,6 +150,7 @@ void print_memory(const Plan& plan) {
     if (row.generating > 0 || row.updating > 0) line(row.name, row.generating, row.updating, row.how);
   }
   line("total", memory.generating(), memory.updating(), plan.on_cpu() ? "on the CPU both count together" : "");
+  if (memory.host > 0) line("of the host", memory.host, memory.host, "optimizer, in the memory of its CPU");
   const double room = plan.devices.device.memory - static_cast<double>(memory.total(plan.on_cpu()));
   std::printf("%s: %.1f GB a device, a pass of %lld tokens on each rank, %lld of %lld layers recomputed\n",
               plan.shown.fits ? "fits" : "DOES NOT FIT", plan.devices.device.memory / 1e9,
@@ -197,9 +197,9 @@ void print_suggestion(const Plan& plan) {
                 static_cast<long long>(plan.ranks), mesh_text(best.mesh).c_str(),
                 static_cast<double>(best.memory.total(plan.on_cpu())) / 1e9);
     scale::Workload again = plan.work;
-    again.recompute = "all";
+    again.train.recompute = "all";
     const scale::Candidate other = scale::suggest(again, plan.ranks, best.mesh, plan.devices);
-    if (plan.work.recompute != "all" && other.fits) {
+    if (plan.work.train.recompute != "all" && other.fits) {
       std::printf("With train.recompute = \"all\" it fits: %s, %.2f s a step.\n", mesh_text(other.mesh).c_str(),
                   other.seconds.total());
     }
@@ -225,7 +225,7 @@ void print_tables(const Plan& plan) {
 bool print_scale_plan(const Config& config, const ModelShape& shape, const std::optional<ModelShape>& reference,
                       const ScaleOptions& options) {
   const scale::Devices devices = scale::parse_devices(options.devices, "--devices");
-  const scale::Workload work = workload_of(config, shape, reference, options);
+  const scale::Workload work = workload_of(config, shape, reference, options, devices.device.on_cpu);
   const int64_t ranks = devices.count * options.nodes;
   const bool of_config = scale::ranks_of(config.parallel) == ranks;
   if (of_config) {

@@ -2,24 +2,20 @@
 
 #include <algorithm>
 
-#include "core/model/activations.h"
 #include "core/nn/decode_item.h"
-#include "core/nn/logprob_tile.h"
 #include "core/scale/traffic.h"
+#include "core/scale/update_memory.h"
 
 namespace golong::scale {
 namespace {
 
-// Bytes of the gradient of a parameter before it is added to the sum of its own rank: as the backward pass leaves it,
-// and in float32 to be summed.
-int64_t pass_gradient_bytes(int64_t number_bytes) { return number_bytes == 4 ? 4 : number_bytes + 4; }
-
 void add_states(const Workload& work, const ParallelConfig& mesh, RankMemory& memory) {
   const int64_t own = own_parameters(work.shape, mesh), whole = whole_parameters(work.shape, mesh);
-  const int64_t number = work.number_bytes;
+  const int64_t number = work.number_bytes, state = own * (number == 4 ? 8 : 12);
+  const bool on_host = work.train.optimizer_device == "cpu" && !work.on_cpu;
   memory.weights = (mesh.zero == 3 ? own : whole) * number;
-  memory.gradients = (mesh.zero >= 2 ? own : whole) * 4;
-  memory.optimizer = own * (number == 4 ? 8 : 12);
+  memory.gradients = own * 4;
+  (on_host ? memory.host : memory.optimizer) = state;
   if (work.reference) {
     memory.reference =
         (mesh.zero == 3 ? own_parameters(*work.reference, mesh) : whole_parameters(*work.reference, mesh)) * number;
@@ -27,67 +23,48 @@ void add_states(const Workload& work, const ParallelConfig& mesh, RankMemory& me
   if (mesh.zero == 3 && own < whole) memory.generator = whole * number;
 }
 
-// What is whole for a while: of units of which a rank keeps a part alone.
+bool is_split(const ParallelConfig& mesh) { return mesh.shard * mesh.context * mesh.expert > 1; }
+
+// What is whole for a while (parallel/flat_unit.h): the first unit's gradients are summed over the ranks when an update
+// ends, those of a layer when it is done, in float32 beside what its backward pass has left.
 int64_t gathered_bytes(const Workload& work, const ParallelConfig& mesh) {
-  const int64_t number = work.number_bytes, gradient = pass_gradient_bytes(number);
+  if (!is_split(mesh)) return 0;
+  const int64_t number = work.number_bytes, whole = whole_parameters(work.shape, mesh);
   const std::vector<Unit> units = units_of(work.shape, mesh.expert);
   int64_t layer = 0;
   for (size_t i = 1; i < units.size(); ++i) layer = std::max(layer, units[i].plain + units[i].experts);
-  const bool alone = mesh.shard * mesh.context * mesh.expert == 1;
-  // Gradients of a pass in bfloat16 beside the sums, of all parameters.
-  const int64_t beside = number == 4 ? 0 : whole_parameters(work.shape, mesh) * number;
-  if (alone || mesh.zero == 1) return beside;
-  const int64_t gradients = (units[0].plain + layer) * gradient;
-  return mesh.zero == 2 ? gradients : gradients + (units[0].plain + 2 * layer) * number;
+  const int64_t root = units[0].plain;
+  if (mesh.zero == 1) return whole * 4 + (root + layer) * number;  // all are summed when an update ends
+  const int64_t gradients = (root + layer) * (number + 4);
+  return mesh.zero == 2 ? gradients : gradients + (root + 2 * layer) * number;
 }
 
-// A tile of logits and, beside a bfloat16 one, its copy; hidden states of the responses, and all of them with their
-// gradients.
-int64_t logprob_bytes(const Workload& work, const PassSize& share, bool on_cpu) {
-  const ModelShape& shape = work.shape;
-  const nn::LogprobTile limit = on_cpu ? nn::kCpuTile : nn::kCudaTile;
-  const int64_t number = work.number_bytes, rows = static_cast<int64_t>(share.projected);
-  const int64_t width = std::min(shape.vocabulary, limit.vocabulary), tile = std::min(rows, limit.tokens) * width;
-  return tile * (number == 4 ? 4 : 8) + rows * shape.hidden * (number + 4) +
-         2 * static_cast<int64_t>(share.tokens) * shape.hidden * number;
-}
-
-// The largest pass; of a group that is run part by part its prompt with one part.
-struct Largest {
-  PassSize share;
-  int64_t prompt_rows = 0;  // whose keys are gathered
-  int64_t kept_rows = 0;    // of a prompt whose keys and values are kept from a pass before
-};
-
-Largest largest_of(const Workload& work, const ParallelConfig& mesh) {
+// The largest pass: of a group that is run part by part its prompt with one part.
+UpdatePass largest_pass(const Workload& work, const ParallelConfig& mesh) {
   const GroupSize size = work.update_group(work.longest);
   const std::vector<Pass> passes = passes_of(work, work.longest, mesh);
-  const int64_t rows = prompt_rows(size.prompt, mesh.context);
-  Largest largest{rank_share(passes[0], size, mesh), passes[0].groups * rows * mesh.context, 0};
-  if (passes[0].responses == 0) {
-    const PassSize part = rank_share(passes[1], size, mesh);
-    largest.share.tokens += part.tokens;
-    largest.share.projected += part.projected;
-    largest.kept_rows = rows;
-  }
-  return largest;
+  const auto rows = [&](const Pass& pass) { return static_cast<int64_t>(rank_share(pass, size, mesh).tokens); };
+  if (passes[0].responses > 0) return {rows(passes[0]), passes[0].groups * passes[0].responses * size.response};
+  return {rows(passes[0]) + rows(passes[1]), rows(passes[1]), rows(passes[0])};
 }
 
-void add_update(const Workload& work, const ParallelConfig& mesh, bool on_cpu, RankMemory& memory) {
+void add_update(const Workload& work, const ParallelConfig& mesh, RankMemory& memory) {
   const ModelShape& shape = work.shape;
   const int64_t number = work.number_bytes;
-  const Largest largest = largest_of(work, mesh);
-  memory.tokens = static_cast<int64_t>(largest.share.tokens);
-  memory.recomputed = recomputed_layers(shape, memory.tokens, number, work.recompute, work.activation_bytes);
-  const int64_t row = 2 * shape.kv_heads * shape.head_dim;  // keys and values of a layer
-  memory.activations = activation_bytes(shape, memory.recomputed, memory.tokens, number) +
-                       backward_bytes(shape, memory.tokens, number) +
-                       largest.kept_rows * row * number * (shape.layers + memory.recomputed);
+  const UpdateKernels kernels = work.on_cpu ? UpdateKernels::cpu(number) : UpdateKernels::cuda(number);
+  const UpdateMemory update = pass_memory(largest_pass(work, mesh), work.train, shape, kernels, !is_split(mesh));
+  memory.tokens = update.tokens;
+  memory.recomputed = update.recomputed;
+  memory.activations = update.activations;
+  memory.logprobs = update.logprobs;
+  memory.gathered = gathered_bytes(work, mesh) + update.gradients;
   if (mesh.context > 1 && mesh.context_method == "gather") {
-    memory.prompt_keys = largest.prompt_rows * row * (number + 4);
+    const int64_t prompts = passes_of(work, work.longest, mesh)[0].groups;
+    const int64_t rows = prompts * most_prompt_rows(work.longest.prompt, mesh.context) * mesh.context;
+    // As they come, once more in the order of one prompt's tokens, and the gradients in float32.
+    const int64_t numbers = 2 * shape.kv_heads * shape.head_dim;
+    memory.prompt_keys = rows * numbers * (number + 4) + work.longest.prompt * numbers * number;
   }
-  memory.gathered = gathered_bytes(work, mesh);
-  memory.logprobs = logprob_bytes(work, largest.share, on_cpu);
 }
 
 void add_generation(const Workload& work, const ParallelConfig& mesh, const Device& device, RankMemory& memory) {
@@ -117,7 +94,7 @@ int64_t RankMemory::total(bool on_cpu) const {
 RankMemory rank_memory(const Workload& work, const ParallelConfig& mesh, const Device& device) {
   RankMemory memory;
   add_states(work, mesh, memory);
-  add_update(work, mesh, device.on_cpu, memory);
+  add_update(work, mesh, memory);
   add_generation(work, mesh, device, memory);
   return memory;
 }

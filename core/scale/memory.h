@@ -11,11 +11,11 @@ namespace golong::scale {
 // responses are generated.
 struct RankMemory {
   int64_t weights = 0;    // the rank's part; all of them where parallel.zero is below 3
-  int64_t gradients = 0;  // their sums in float32, and beside them, in bfloat16, those of a pass
+  int64_t gradients = 0;  // their sums in float32, of the rank's part
   int64_t optimizer = 0;  // two moments, and of a bfloat16 model the weights in float32
   int64_t reference = 0;  // the frozen model of train.kl
 
-  int64_t gathered = 0;     // parallel.zero 3: embedding, head and their gradients; two layers and gradients of one
+  int64_t gathered = 0;     // embedding, head, two layers; gradients that are not split yet, or of the pass so far
   int64_t activations = 0;  // that layers keep, and gradients inside one
   int64_t prompt_keys = 0;  // context ranks: keys and values of the prompts of one layer, and their gradients
   int64_t logprobs = 0;     // logits in tiles, hidden states
@@ -23,6 +23,7 @@ struct RankMemory {
   int64_t generator = 0;        // parallel.zero 3: all weights, of experts the rank's
   int64_t keys_and_values = 0;  // pages: all that rollout.kv_cache_bytes allows, on the CPU what is used of it
 
+  int64_t host = 0;        // in the CPU's memory beside a CUDA device: the optimizer, with train.optimizer_device
   int64_t tokens = 0;      // of the largest forward and backward pass
   int64_t recomputed = 0;  // layers of it
   // Pages that the longest prompts and responses of a rank need at once, and those of one prompt with one response,

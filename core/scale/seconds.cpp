@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/model/activations.h"
 #include "core/scale/generation.h"
 #include "core/scale/memory.h"
 
@@ -30,8 +29,7 @@ UpdateFlops update_flops(const Workload& work, const ParallelConfig& mesh) {
     const auto times = static_cast<double>(pass.times);
     flops.forward += times * forward_flops(work.shape, share);
     share.projected = 0;  // the head is not recomputed
-    const int64_t layers = recomputed_layers(work.shape, static_cast<int64_t>(share.tokens), work.number_bytes,
-                                             work.recompute, work.activation_bytes);
+    const int64_t layers = work.recomputed(static_cast<int64_t>(share.tokens));
     flops.again +=
         times * forward_flops(work.shape, share) * static_cast<double>(layers) / static_cast<double>(work.shape.layers);
   }
@@ -53,16 +51,15 @@ StepTraffic step_traffic(const Workload& work, const ParallelConfig& mesh) {
   traffic.states = state_traffic(work.shape, mesh, work.number_bytes, pass_count(work, passes));
   for (const Pass& pass : passes) {
     const auto tokens = static_cast<int64_t>(rank_share(pass, size, mesh).tokens);
-    const int64_t layers =
-        recomputed_layers(work.shape, tokens, work.number_bytes, work.recompute, work.activation_bytes);
-    const std::vector<int64_t> prompts(static_cast<size_t>(pass.groups), size.prompt);
     const int64_t away = expected_rows_away(work.shape, tokens, mesh.expert);
+    ContextPass context{std::vector<int64_t>(static_cast<size_t>(pass.groups), size.prompt), !pass.prompts, tokens,
+                        tokens * mesh.context};
     for (const bool backward : {true, false}) {
       const int64_t times = pass.times * (backward ? work.optimizer_steps : work.fixed_passes);
-      traffic.context.add(
-          context_traffic(work.shape, mesh, work.number_bytes, {prompts, tokens, backward, backward ? layers : 0}),
-          times);
-      traffic.experts.add(expert_traffic(work.shape, mesh, work.number_bytes, away, backward, backward ? layers : 0),
+      context.backward = backward;
+      context.recomputed = work.recomputed(tokens);
+      traffic.context.add(context_traffic(work.shape, mesh, work.number_bytes, context), times);
+      traffic.experts.add(expert_traffic(work.shape, mesh, work.number_bytes, away, backward, context.recomputed),
                           times);
     }
   }

@@ -1,6 +1,9 @@
 #include "core/scale/traffic.h"
 
+#include <algorithm>
+
 #include "core/model/parameter_count.h"
+#include "core/scale/workload.h"
 
 namespace golong::scale {
 namespace {
@@ -85,28 +88,63 @@ StateTraffic state_traffic(const ModelShape& shape, const ParallelConfig& mesh, 
           generation.plain, generation.experts, replicas};
 }
 
+namespace {
+
+// A forward pass through one layer's attention, and the backward pass.
+struct LayerSent {
+  Sent forward, backward;
+};
+
+LayerSent gathered_prompts(const ModelShape& shape, int64_t ranks, int64_t number_bytes, const ContextPass& pass) {
+  int64_t longest = 0;  // the most prompt tokens of a rank; others send as many
+  for (int64_t rank = 0; rank < ranks; ++rank) {
+    int64_t rows = 0;
+    for (const int64_t prompt : pass.prompts) rows += prompt_rows(prompt, rank, ranks);
+    longest = std::max(longest, rows);
+  }
+  const int64_t numbers = longest * 2 * shape.kv_heads * shape.head_dim;
+  LayerSent sent{gather_sent(numbers * number_bytes, ranks), {}};
+  sent.backward = sent.forward;
+  sent.backward.add(gather_sent(numbers * 4, ranks));
+  return sent;
+}
+
+LayerSent exchanged_heads(const ModelShape& shape, int64_t ranks, int64_t number_bytes, const ContextPass& pass) {
+  // Of `heads` in all: a rank's rows go to the ranks that have the others', or other ranks' rows of its heads to them.
+  const auto head_bytes = [&](int64_t heads) { return heads / ranks * shape.head_dim * number_bytes; };
+  const auto to_heads = [&](int64_t heads, int64_t rows) { return head_bytes(heads) * rows * (ranks - 1); };
+  const auto to_tokens = [&](int64_t heads, int64_t others) { return head_bytes(heads) * others; };
+  const int64_t given = shape.heads + 2 * shape.kv_heads, others = pass.all_rows - pass.rows;
+  LayerSent sent;
+  sent.forward = {to_heads(given, pass.rows) + to_tokens(shape.heads, others), 4};
+  sent.backward = {to_heads(shape.heads, pass.rows) + to_tokens(given, others), 4};
+  if (pass.kept) {
+    int64_t own = 0, all = 0;
+    for (const int64_t prompt : pass.prompts) {
+      own += prompt_rows(prompt, pass.rank, ranks);
+      all += prompt;
+    }
+    sent.forward.add({to_heads(2 * shape.kv_heads, own), 2});
+    sent.backward.add({to_tokens(2 * shape.kv_heads, all - own), 2});
+  }
+  return sent;
+}
+
+}  // namespace
+
 Sent context_traffic(const ModelShape& shape, const ParallelConfig& mesh, int64_t number_bytes,
                      const ContextPass& pass) {
-  if (mesh.context == 1) return {};
-  Sent layer, again;  // of each layer, and of one that is recomputed
-  const int64_t d = shape.head_dim, ranks = mesh.context;
-  if (mesh.context_method == "heads") {
-    const int64_t bytes = pass.rows * (2 * shape.heads + 2 * shape.kv_heads) * d * number_bytes;
-    const Sent once{bytes - bytes / ranks, 4};
-    layer.add(once, pass.backward ? 2 : 1);
-    again = once;
-  } else {
-    int64_t rows = 0;
-    for (const int64_t prompt : pass.prompts) rows += 2 * part_of(prompt, 2 * ranks);
-    const int64_t numbers = rows * shape.kv_heads * d;
-    const Sent once = gather_sent(numbers * number_bytes, ranks);
-    layer.add(once, pass.backward ? 4 : 2);  // keys and values
-    if (pass.backward) layer.add(gather_sent(numbers * 4, ranks), 2);
-    again.add(once, 2);
-  }
+  const int64_t ranks = mesh.context;
+  if (ranks == 1) return {};
+  const LayerSent layer = mesh.context_method == "heads" ? exchanged_heads(shape, ranks, number_bytes, pass)
+                                                         : gathered_prompts(shape, ranks, number_bytes, pass);
   Sent all;
-  all.add(layer, shape.layers);
-  if (pass.backward) all.add(again, pass.recomputed);
+  all.add(layer.forward, shape.layers + (pass.backward ? pass.recomputed : 0));
+  if (pass.backward) all.add(layer.backward, shape.layers);
+  if (pass.kept || pass.prompts.empty()) return all;
+  const int64_t last_rows = static_cast<int64_t>(pass.prompts.size()) * shape.hidden;
+  all.add({pass.rank == 0 ? last_rows * number_bytes : 0, 1});
+  if (pass.backward) all.add(sum_sent(last_rows * 4, ranks));
   return all;
 }
 
@@ -118,10 +156,12 @@ int64_t expected_rows_away(const ModelShape& shape, int64_t tokens, int64_t expe
 Sent expert_traffic(const ModelShape& shape, const ParallelConfig& mesh, int64_t number_bytes, int64_t rows_away,
                     bool backward, int64_t recomputed) {
   if (mesh.expert == 1 || shape.experts.count == 0) return {};
+  const int64_t counts = 8 * (shape.experts.count - shape.experts.count / mesh.expert);
   const Sent there_and_back{2 * rows_away * shape.hidden * number_bytes, 2};
-  Sent all;
-  all.add(there_and_back, expert_layers(shape, shape.layers) * (backward ? 2 : 1));
-  if (backward) all.add(there_and_back, expert_layers(shape, recomputed));
+  Sent forward = there_and_back, all;
+  forward.add({counts, 1});
+  all.add(forward, expert_layers(shape, shape.layers) + (backward ? expert_layers(shape, recomputed) : 0));
+  if (backward) all.add(there_and_back, expert_layers(shape, shape.layers));
   return all;
 }
 

@@ -1,6 +1,6 @@
 // Bytes that a rank sends in a step, as parallel/group.h counts them (Traffic::bytes_sent): of a ring of N ranks N-1
-// parts of what is gathered or summed. Left out are a few numbers for each operation (norms, counts of rows) and the
-// texts of prompts and responses that all ranks learn of.
+// parts of what is gathered or summed. Left out are a few numbers for each step (norms, metrics) and the texts of
+// prompts and responses that all ranks learn of.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -60,20 +60,25 @@ struct StateTraffic {
 StateTraffic state_traffic(const ModelShape& shape, const ParallelConfig& mesh, int64_t number_bytes,
                            const PassCount& passes);
 
-// Of the context ranks in one pass over prompts of these lengths. "gather": keys and values of each layer are gathered
-// forward, again where a layer is recomputed, and again backward, when their gradients are summed in float32, too.
-// "heads": queries, keys, values and what attention gives are exchanged; `rows`: that this rank computes.
+// Of the context ranks in one pass.
+//   "gather": keys and values of each layer's prompts are gathered forward, again where it is recomputed, and again
+//             backward, when their gradients are summed in float32.
+//   "heads":  queries, keys and values are exchanged for heads, what attention gives for tokens, and their gradients
+//             likewise.
+// The last rows of prompts go from context rank 0 to the others, their gradients, summed in float32, back.
 struct ContextPass {
-  std::vector<int64_t> prompts;  // tokens
-  int64_t rows = 0;
-  bool backward = false;   // with its forward pass before
-  int64_t recomputed = 0;  // layers
+  std::vector<int64_t> prompts;    // tokens
+  bool kept = false;               // computed in a pass before: rows are of responses alone
+  int64_t rows = 0, all_rows = 0;  // "heads": that this rank computes, and all context ranks together
+  bool backward = false;           // after its forward pass
+  int64_t recomputed = 0;          // layers
+  int64_t rank = 0;                // among the context ranks
 };
 Sent context_traffic(const ModelShape& shape, const ParallelConfig& mesh, int64_t number_bytes,
                      const ContextPass& pass);
 
-// Of the expert ranks in one forward pass (and its backward pass), where `rows_away` rows of each layer with experts go
-// to other ranks: there and back, and so do their gradients. As many rows come from others as go away.
+// Of the expert ranks in one pass, where `rows_away` rows of each layer with experts go to other ranks: there and back,
+// and so do their gradients; before them how many they are. As many rows come from others as go away.
 Sent expert_traffic(const ModelShape& shape, const ParallelConfig& mesh, int64_t number_bytes, int64_t rows_away,
                     bool backward, int64_t recomputed);
 // Rows that go away where the router loves all experts alike.

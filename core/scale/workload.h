@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/config/config.h"
+#include "core/model/activations.h"
 #include "core/model/flops.h"
 #include "core/model/shape.h"
 
@@ -27,19 +28,22 @@ struct Workload {
   int64_t drawn = 0;                    // prompts that are generated for at a time; one such draw fills a step
   int64_t running = 0;                  // responses that a rank decodes together at most
   int64_t kv_bytes = 0;                 // rollout.kv_cache_bytes
+  TrainConfig train;                    // how micro-batches are made, what is recomputed
   int64_t groups = 0;                   // of an optimizer step
   int64_t optimizer_steps = 1;          // of a step
   int64_t fixed_passes = 0;  // over the groups of an optimizer step, forward alone: log-probabilities that stay
-  bool share_prefix = true;
-  int64_t micro_batch_tokens = 0;  // of all context ranks together
-  std::string recompute = "off";
-  int64_t activation_bytes = 0;
+  bool on_cpu = false;
 
+  LayerKernels kernels() const { return on_cpu ? LayerKernels::cpu(number_bytes) : LayerKernels::cuda(number_bytes); }
+  // Layers that are recomputed of a pass of so many tokens on a rank.
+  int64_t recomputed(int64_t tokens) const {
+    return recomputed_layers(shape, tokens, kernels(), train.recompute, train.activation_bytes);
+  }
   // The groups as updates see them: with a prompt of its own each response is one.
   GroupSize update_group(const GroupSize& size) const {
-    return share_prefix ? size : GroupSize{size.prompt, size.response, 1};
+    return train.share_prefix ? size : GroupSize{size.prompt, size.response, 1};
   }
-  int64_t update_groups() const { return share_prefix ? groups : groups * longest.n; }
+  int64_t update_groups() const { return train.share_prefix ? groups : groups * longest.n; }
 };
 
 // One kind of pass over the model, as often as a rank makes it in an optimizer step. Ranks make the same passes; one
@@ -48,16 +52,18 @@ struct Pass {
   int64_t times = 0;
   int64_t groups = 0;     // whose prompts are seen
   bool prompts = false;   // these prompts are computed; else their keys and values are kept from a pass before
-  int64_t responses = 0;  // of all these groups
+  int64_t responses = 0;  // of each group, on the context rank that has most of them
   bool operator==(const Pass&) const = default;
 };
 
-// Of an optimizer step, for groups that all have this size (Learner::mini_batch, response_parts): each with a forward
-// and a backward pass.
+// Of an optimizer step, for groups that all have this size, each with a forward and a backward pass. A context rank has
+// train.micro_batch_tokens in a pass.
 std::vector<Pass> passes_of(const Workload& work, const GroupSize& size, const ParallelConfig& mesh);
 
-// Rows of a prompt that each context rank computes: two chunks of 2 C, filled up.
-int64_t prompt_rows(int64_t prompt, int64_t context_ranks);
+// Tokens of a prompt that a context rank computes: chunks `rank` and 2 N - 1 - rank of 2 N (nn/context_layout.h); and
+// those of the rank that has most.
+int64_t prompt_rows(int64_t prompt, int64_t rank, int64_t ranks);
+int64_t most_prompt_rows(int64_t prompt, int64_t ranks);
 
 // What a pass is on the context rank that has most of it.
 PassSize rank_share(const Pass& pass, const GroupSize& size, const ParallelConfig& mesh);

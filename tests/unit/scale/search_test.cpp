@@ -57,7 +57,7 @@ TEST(Suggestion, IsTheSmallestWhereNoneFits) {
   const Candidate least = suggest(work, 1, {}, kNode);
   EXPECT_FALSE(least.fits);
   Workload all = work;
-  all.recompute = "off";
+  all.train.recompute = "off";
   const Candidate best = suggest(all, 8, {}, kNode);
   EXPECT_FALSE(best.fits);
   for (const ParallelConfig& mesh : meshes_of(8, {}, qwen3_30b())) {

@@ -25,7 +25,8 @@ TEST(Seconds, OfUpdatesThatWereMeasured) {
     Workload work = recipe(row.shape, row.size);
     work.groups = 1;
     work.drawn = 0;
-    work.recompute = row.recompute;
+    work.train.recompute = row.recompute;
+    work.train.micro_batch_tokens = row.size.tokens();
     EXPECT_NEAR(step_seconds(work, mesh_of(1, 1, 1, 1), kOne, 1).total() / row.seconds, 1, 0.12) << row.seconds;
   }
 }
@@ -94,18 +95,18 @@ TEST(Seconds, APassWithLittleToComputeWaitsForWeights) {
 TEST(Seconds, TrafficOfAStepAddsUpItsPasses) {
   Workload work = recipe(small_experts(), {16, 4, 4});
   work.groups = 4;
-  work.micro_batch_tokens = 64;  // a pass of two groups
-  work.recompute = "off";
+  work.train.micro_batch_tokens = 32;  // a pass of two groups: 16 tokens of each on a context rank
+  work.train.recompute = "off";
   work.fixed_passes = 1;
   const ParallelConfig mesh = mesh_of(1, 1, 2, 2);
   const StepTraffic traffic = step_traffic(work, mesh);
   EXPECT_EQ(traffic.states.weights, state_traffic(small_experts(), mesh, 2, {2, 1, 1}).weights);
-  Sent context = context_traffic(small_experts(), mesh, 2, {{16, 16}, 32, true, 0});
-  context.add(context_traffic(small_experts(), mesh, 2, {{16, 16}, 32, false, 0}));
+  Sent context = context_traffic(small_experts(), mesh, 2, {{16, 16}, false, 32, 64, true});
+  context.add(context_traffic(small_experts(), mesh, 2, {{16, 16}, false, 32, 64, false}));
   EXPECT_EQ(traffic.context, context);
   // 32 tokens of a rank, two experts each, half of them elsewhere: there and back forward, backward, and once more
-  // forward.
-  EXPECT_EQ(traffic.experts.bytes, 32 * 2 * 8 * 2 * 3);
+  // forward; twice how many go to two experts.
+  EXPECT_EQ(traffic.experts.bytes, 32 * 2 * 8 * 2 * 3 + 2 * 2 * 8);
 }
 
 }  // namespace

@@ -81,8 +81,8 @@ inline Workload recipe(const ModelShape& shape, const GroupSize& size) {
   work.running = 256;
   work.kv_bytes = 50'000'000'000;
   work.groups = 128;
-  work.micro_batch_tokens = 425984;
-  work.recompute = "all";
+  work.train.micro_batch_tokens = 425984 / 8;
+  work.train.recompute = "all";
   return work;
 }
 

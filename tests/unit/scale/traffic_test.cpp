@@ -65,34 +65,51 @@ TEST(Traffic, ReplicasSumWhatTheyKeep) {
   EXPECT_EQ(sent.replicas.bytes, 2 * (2 * 44 * 4 * 2 / 3 + 3 * (2 * 178 * 4 * 2 / 3)));
 }
 
+// What the last rows of two prompts take: from rank 0, and the sum of their gradients.
+constexpr int64_t kRows = 2 * 8 * 2, kRowGradients = 2 * 8 * 4;
+
 TEST(Traffic, KeysAndValuesOfPrompts) {
   const ParallelConfig mesh = mesh_of(1, 1, 2, 1);
-  // Chunks of 5 and 2 of the prompts: 10 + 4 rows of a rank, each 2 x 2 numbers of keys and as many of values.
-  const int64_t once = 14 * 4 * 2 * 2;
-  const auto sent = [&](bool backward, int64_t recomputed) {
-    return context_traffic(small_shape(), mesh, 2, {{17, 8}, 99, backward, recomputed});
+  // Of prompts of 17 and 8 tokens rank 0 has 9 + 4, each with 2 x 2 numbers of keys and as many of values.
+  const int64_t once = 13 * 8 * 2;
+  const auto sent = [&](bool kept, bool backward, int64_t recomputed, int64_t rank) {
+    return context_traffic(small_shape(), mesh, 2, {{17, 8}, kept, 0, 0, backward, recomputed, rank});
   };
-  EXPECT_EQ(sent(false, 0), (Sent{3 * once, 6}));
-  EXPECT_EQ(sent(true, 0), (Sent{3 * (2 * once + 2 * once), 18}));  // gradients are twice as wide
-  EXPECT_EQ(sent(true, 2).bytes, 3 * 4 * once + 2 * once);
-  EXPECT_EQ(context_traffic(small_shape(), mesh_of(4, 4, 1, 1), 2, {{17}, 17, true, 3}), Sent{});
+  EXPECT_EQ(sent(false, false, 3, 0), (Sent{3 * once + kRows, 3 + 1}));
+  EXPECT_EQ(sent(false, false, 0, 1), (Sent{3 * once, 3 + 1}));
+  const int64_t backward = once + 2 * once;  // gradients are twice as wide
+  EXPECT_EQ(sent(false, true, 0, 1), (Sent{3 * (once + backward) + kRowGradients, 3 * 3 + 2}));
+  EXPECT_EQ(sent(false, true, 2, 0).bytes, 5 * once + 3 * backward + kRows + kRowGradients);
+  EXPECT_EQ(sent(true, true, 0, 0).bytes, 3 * (once + backward));
+  EXPECT_EQ(context_traffic(small_shape(), mesh_of(4, 4, 1, 1), 2, {{17}, false, 0, 0, true, 3, 0}), Sent{});
 }
 
 TEST(Traffic, HeadsAreExchanged) {
   ParallelConfig mesh = mesh_of(1, 1, 2, 1);
   mesh.context_method = "heads";
-  const int64_t once = 20 * (4 + 2 + 2 + 4) * 2 * 4 / 2;  // half of q, k, v and out stays
-  EXPECT_EQ(context_traffic(small_shape(), mesh, 4, {{30}, 20, true, 1}).bytes, (3 * 2 + 1) * once);
+  // Of four heads and twice two of keys and values, two numbers of 4 bytes each, half goes; 20 rows are here, 30 there.
+  const int64_t head = 2 * 4, given = (4 + 2 + 2) / 2, got = 4 / 2;
+  const auto sent = [&](bool kept, int64_t recomputed) {
+    return context_traffic(small_shape(), mesh, 4, {{16, 9}, kept, 20, 50, true, recomputed, 1}).bytes;
+  };
+  const int64_t forward = head * (given * 20 + got * 30), backward = head * (got * 20 + given * 30);
+  EXPECT_EQ(sent(false, 1), 4 * forward + 3 * backward + 2 * kRowGradients / 2);
+  // Of kept prompts this rank has 8 + 4 tokens of 25.
+  const int64_t prompts = head * (2 + 2) / 2;
+  EXPECT_EQ(sent(true, 0), 3 * (forward + backward + prompts * 12 + prompts * 13));
 }
 
 TEST(Traffic, RowsOfExpertsGoThereAndBack) {
   const ParallelConfig mesh = mesh_of(1, 1, 1, 4);
   EXPECT_EQ(expected_rows_away(small_experts(), 100, 4), 150);
-  const int64_t row = 8 * 2;
-  EXPECT_EQ(expert_traffic(small_experts(), mesh, 2, 150, false, 0).bytes, 2 * 150 * row);
-  EXPECT_EQ(expert_traffic(small_experts(), mesh, 2, 150, true, 0).bytes, 4 * 150 * row);
-  EXPECT_EQ(expert_traffic(small_experts(), mesh, 2, 150, true, 1).bytes, 4 * 150 * row);  // the first has no experts
-  EXPECT_EQ(expert_traffic(small_experts(), mesh, 2, 150, true, 3).bytes, 6 * 150 * row);
+  const int64_t way = 150 * 8 * 2, counts = 3 * 8;  // one expert on each rank
+  const auto sent = [&](bool backward, int64_t recomputed) {
+    return expert_traffic(small_experts(), mesh, 2, 150, backward, recomputed);
+  };
+  EXPECT_EQ(sent(false, 3), (Sent{2 * way + counts, 3}));
+  EXPECT_EQ(sent(true, 0), (Sent{4 * way + counts, 5}));
+  EXPECT_EQ(sent(true, 1), sent(true, 0));  // the first layer has no experts
+  EXPECT_EQ(sent(true, 3), (Sent{6 * way + 2 * counts, 8}));
   EXPECT_EQ(expert_traffic(small_shape(), mesh, 2, 150, true, 3), Sent{});
 }
 
