@@ -19,6 +19,7 @@
 #include "core/train/api.h"
 #include "core/train/benchmark.h"
 #include "core/train/chat.h"
+#include "core/train/device_benchmark.h"
 #include "core/train/generate.h"
 #include "core/train/grpo.h"
 #include "core/train/logprobs.h"
@@ -172,7 +173,7 @@ std::string describe() {
 }
 
 constexpr EngineApi kApi{run_grpo,        run_sft, evaluate_model, export_checkpoint, make_fresh_model, write_logprobs,
-                         write_responses, chat,    bench_rollout,  bench_train,       describe};
+                         write_responses, chat,    bench_rollout,  bench_train,       bench_device,     describe};
 
 }  // namespace
 }  // namespace golong
