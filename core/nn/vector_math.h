@@ -54,6 +54,7 @@ template <int Lanes>
 struct Vector {
   typedef float Floats __attribute__((vector_size(4 * Lanes)));
   typedef int32_t Ints __attribute__((vector_size(4 * Lanes)));
+  typedef uint32_t Unsigned __attribute__((vector_size(4 * Lanes)));
   typedef uint64_t Words __attribute__((vector_size(8 * Lanes)));
   typedef uint16_t Halves __attribute__((vector_size(2 * Lanes)));
 };
@@ -66,12 +67,12 @@ using Words = typename Vector<Lanes>::Words;
 template <int Lanes>
 using Halves = typename Vector<Lanes>::Halves;
 
-template <class Any>
-GOLONG_INLINE void load(const float* from, Any& to) {
+template <class Number, class Any>
+GOLONG_INLINE void load(const Number* from, Any& to) {
   std::memcpy(&to, from, sizeof to);
 }
-template <class Any>
-GOLONG_INLINE void store(const Any& from, float* to) {
+template <class Any, class Number>
+GOLONG_INLINE void store(const Any& from, Number* to) {
   std::memcpy(to, &from, sizeof from);
 }
 
@@ -189,6 +190,24 @@ GOLONG_INLINE float highest_of(const Floats<Lanes>& x) {
   Floats<Lanes> highest = x;
   keep_highest<Lanes>(highest);
   return highest[0];
+}
+
+// Transposes a square: rows and columns `Distance` apart change places, then those half as far apart.
+template <int Lanes, int Distance = Lanes / 2>
+GOLONG_INLINE void turn_square(Floats<Lanes> (&rows)[Lanes]) {
+  Ints<Lanes> low, high;
+  for (int i = 0; i < Lanes; ++i) {
+    low[i] = i & Distance ? Lanes + i - Distance : i;
+    high[i] = i & Distance ? Lanes + i : i + Distance;
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < Lanes; ++i) {
+    if (i & Distance) continue;
+    const Floats<Lanes> upper = rows[i], lower = rows[i + Distance];
+    choose<Lanes>(upper, lower, low, rows[i]);
+    choose<Lanes>(upper, lower, high, rows[i + Distance]);
+  }
+  if constexpr (Distance > 1) turn_square<Lanes, Distance / 2>(rows);
 }
 
 }  // namespace golong::nn
