@@ -5,16 +5,13 @@
 namespace golong {
 namespace {
 
-// Bytes for each token. In float32 the norms, RoPE and SwiGLU are kernels of our own (nn/layers.cpp), which keep their
-// inputs and one scale for a row; in other types they are ATen's operations, which keep what they compute on the way.
+// Bytes for each token. Norms, RoPE and SwiGLU are kernels of our own (nn/layers.cpp), which keep their inputs and one
+// scale for a row of a norm.
 
-// A norm over rows of `width`: its input and the rows' scales, or both the input and what is scaled in float32.
-int64_t norm_bytes(int64_t width, int64_t rows, int64_t number) {
-  return rows * (width * (number == 4 ? number : 8) + 4);
-}
+int64_t norm_bytes(int64_t width, int64_t rows, int64_t number) { return rows * (width * number + 4); }
 
-// Gate, up, their product, which is the input of the last projection; beside them the sigmoid's product.
-int64_t swiglu_bytes(int64_t intermediate, int64_t number) { return (number == 4 ? 3 : 4) * intermediate * number; }
+// Gate, up, their product, which is the input of the last projection.
+int64_t swiglu_bytes(int64_t intermediate, int64_t number) { return 3 * intermediate * number; }
 
 int64_t mlp_bytes(const ModelShape& shape, int64_t layer, int64_t number) {
   if (!shape.experts.in_layer(layer)) return swiglu_bytes(shape.intermediate, number);
@@ -33,7 +30,6 @@ int64_t kept_bytes(const ModelShape& shape, int64_t layer, int64_t tokens, int64
   const int64_t d = shape.head_dim, heads = shape.heads + shape.kv_heads;
   int64_t bytes = 2 * (norm_bytes(shape.hidden, 1, number) + shape.hidden * number);  // and what they give
   if (shape.qk_norm) bytes += norm_bytes(d, heads, number);
-  if (number != 4) bytes += 4 * d * number;           // cosines and sines for queries and for keys
   bytes += 2 * heads * d * number + 4 * shape.heads;  // q, k, v, what attention gives, and its lse
   return tokens * (bytes + mlp_bytes(shape, layer, number));
 }
