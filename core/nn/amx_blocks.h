@@ -9,7 +9,8 @@
 namespace golong::nn::amx {
 
 constexpr int kLanes = 16;
-constexpr int64_t kPanel = 2 * kLanes;
+constexpr int64_t kPanel = 2 * kLanes;  // rows of a panel
+constexpr int64_t kBlock = 32;          // rows and columns of a product
 using Vector16 = Floats<kLanes>;
 using Pair = Vector16[2];
 
@@ -55,6 +56,28 @@ GOLONG_INLINE void multiply(const Blocks& a, const Blocks& b, int64_t steps, flo
   store_tile<1>(sum + 16, sum_bytes);
   store_tile<2>(lower, sum_bytes);
   store_tile<3>(lower + 16, sum_bytes);
+}
+
+// The higher of two in each lane; `b` where one of them is no number. (gcc makes two instructions of a comparison.)
+GOLONG_INLINE void higher(const Vector16& a, const Vector16& b, Vector16& to) {
+  asm("vmaxps %2, %1, %0" : "=v"(to) : "v"(a), "v"(b));
+}
+
+// 2^x for x <= 0, to 3e-6 of itself, a thousandth of what is rounded off afterwards; otherwise as exp2_in_place.
+GOLONG_INLINE void rough_exp2(Vector16& x) {
+  higher(Vector16{} - 126.0f, x, x);
+  const float magic = 12582912.0f;  // as there
+  const Vector16 shifted = x + magic, r = x - (shifted - magic);
+  Vector16 p = Vector16{} + 9.57010191e-3f;
+  p = p * r + 5.59178603e-2f;
+  p = p * r + 2.40247448e-1f;
+  p = p * r + 6.93121815e-1f;
+  p = p * r + 9.99999261e-1f;
+  Ints<kLanes> n, bits;
+  std::memcpy(&n, &shifted, sizeof n);
+  std::memcpy(&bits, &p, sizeof bits);
+  bits += n << 23;
+  std::memcpy(&x, &bits, sizeof x);
 }
 
 // Rounds to the nearest bfloat16, which is then the upper half of each number.

@@ -42,9 +42,11 @@ GOLONG_AMX_KERNEL void turn_keys(const uint16_t* from, int64_t keys, int64_t dim
   }
 }
 
+int64_t filled_up(int64_t keys) { return (keys + kBlock - 1) / kBlock * kBlock; }
+
 // Keys of one head that a panel meets at once.
 struct Keys {
-  int64_t begin, count;  // a multiple of 32
+  int64_t begin, count;  // a multiple of kBlock
 
   // From this one on, counted from `begin`, some rows of the panel do not see the key.
   int64_t hidden(const PanelRows& rows) const { return std::clamp<int64_t>(rows.whole - begin, 0, count); }
@@ -58,7 +60,7 @@ GOLONG_INLINE void hide(const PanelRows& rows, int64_t key, int v, float instead
 
 // out [keys][32] = numbers [keys][dim] x panel [dim][32]
 GOLONG_INLINE void score(const uint16_t* numbers, const Keys& keys, int64_t dim, const uint16_t* panel, float* out) {
-  for (int64_t j = 0; j < keys.count; j += 32) {
+  for (int64_t j = 0; j < keys.count; j += kBlock) {
     multiply<Sum::kNew>(dense(numbers + j * dim, dim), dense_pairs(panel, 2 * kPanel), dim / 32, out + j * kPanel,
                         kPanel);
   }
@@ -74,25 +76,36 @@ struct Softmax {
 GOLONG_INLINE void soften(const PanelRows& rows, const Keys& keys, float factor, const float* scores,
                           const Softmax& softmax, uint16_t* weights) {
   const int64_t hidden = keys.hidden(rows);
-  Pair top = {Vector16{} + kMinusInfinity, Vector16{} + kMinusInfinity}, total = {};
-  for (int64_t j = 0; j < keys.count; ++j) {
-#pragma GCC unroll 2
-    for (int v = 0; v < 2; ++v) {
-      Vector16 x;
-      load(scores + j * kPanel + v * kLanes, x);
-      if (j >= hidden) hide(rows, keys.begin + j, v, kMinusInfinity, x);
-      top[v] = x > top[v] ? x : top[v];
-    }
+  Vector16 left = Vector16{} + kMinusInfinity, right = left, left_too = left, right_too = left;
+  int64_t key = 0;
+  for (; key + 2 <= hidden; key += 2) {  // two of each, so that a maximum need not wait for the one before
+    Vector16 x[4];
+    load(scores + key * kPanel, x);
+    higher(x[0], left, left);
+    higher(x[1], right, right);
+    higher(x[2], left_too, left_too);
+    higher(x[3], right_too, right_too);
   }
+  for (; key < keys.count; ++key) {
+    Pair x;
+    load(scores + key * kPanel, x);
+    hide(rows, keys.begin + key, 0, kMinusInfinity, x[0]);
+    hide(rows, keys.begin + key, 1, kMinusInfinity, x[1]);
+    higher(x[0], left, left);
+    higher(x[1], right, right);
+  }
+  higher(left_too, left, left);
+  higher(right_too, right, right);
+  Pair top = {left, right}, total = {};
   for (int v = 0; v < 2; ++v) {
     Vector16 before, sum;
     load(softmax.highest + v * kLanes, before);
     load(softmax.sum + v * kLanes, sum);
     top[v] *= factor;
-    top[v] = top[v] > before ? top[v] : before;
+    higher(top[v], before, top[v]);
     store(top[v], softmax.highest + v * kLanes);
     before -= top[v];
-    exp2_in_place<kLanes>(before);
+    rough_exp2(before);
     store(before, softmax.shrink + v * kLanes);
     store(sum * before, softmax.sum + v * kLanes);
   }
@@ -104,7 +117,7 @@ GOLONG_INLINE void soften(const PanelRows& rows, const Keys& keys, float factor,
       for (int i = 0; i < 2; ++i) {
         load(scores + (j + i) * kPanel + v * kLanes, x[i]);
         x[i] = x[i] * factor - top[v];
-        exp2_in_place<kLanes>(x[i]);
+        rough_exp2(x[i]);
         if (j + 2 > hidden) hide(rows, keys.begin + j + i, v, 0, x[i]);
         total[v] += x[i];
         round_halves(x[i]);
@@ -136,7 +149,7 @@ GOLONG_INLINE void scale_panel(const float* factor, int64_t dim, float* result) 
 // result [dim][32] += columns x weights, summed over the keys.
 GOLONG_INLINE void gather(const uint16_t* columns, const Keys& keys, int64_t dim, const uint16_t* weights,
                           float* result) {
-  for (int64_t d = 0; d < dim; d += 32) {
+  for (int64_t d = 0; d < dim; d += kBlock) {
     multiply<Sum::kAdded>({columns + keys.begin * dim + d * 32, 32, 32 * dim}, dense_pairs(weights, 2 * kPanel),
                           keys.count / 32, result + d * kPanel, kPanel);
   }
@@ -164,7 +177,7 @@ GOLONG_AMX_KERNEL void forward_tile(const SegmentHead<uint16_t>& head, const uin
     const AmxTiles tiles;
     for (int64_t p = 0; p < tile.panels; ++p) turn_panel(rows + p * kPanel * dim, dim, q + p * kPanel * dim);
     for (int64_t begin = 0; begin < tile.last; begin += kTileKeys) {
-      const Keys keys{begin, (std::min(kTileKeys, tile.last - begin) + 31) / 32 * 32};
+      const Keys keys{begin, filled_up(std::min(kTileKeys, tile.last - begin))};
       for (int64_t p = 0; p < tile.panels; ++p) {
         const int64_t at = p * kPanel;
         score(head.k + begin * dim, keys, dim, q + at * dim, scores);
@@ -191,7 +204,7 @@ GOLONG_AMX_KERNEL void forward_tile(const SegmentHead<uint16_t>& head, const uin
 }
 
 int64_t backward_floats(int64_t dim) {
-  return 5 * dim * kTileRows + kTileKeys * kPanel * 5 / 2 + kTileKeys * kTileRows + 2 * kTileRows;
+  return 5 * dim * kTileRows + kBlock * kPanel * 2 + kTileKeys * kPanel / 2 + kTileKeys * kTileRows + 2 * kTileRows;
 }
 
 // What a panel needs of its rows in the backward pass: lse in powers of two, delta times the scale.
@@ -223,7 +236,7 @@ GOLONG_INLINE void weigh(const PanelRows& rows, const Keys& keys, float scale, c
         load(scores + (j + i) * kPanel + v * kLanes, w);
         load(grad_weights + (j + i) * kPanel + v * kLanes, g);
         w = w * factor - lse[v];
-        exp2_in_place<kLanes>(w);
+        rough_exp2(w);
         if (j + 2 > hidden) hide(rows, keys.begin + j + i, v, 0, w);
         g = w * (g * scale - delta[v]);
         round_halves(w);
@@ -240,8 +253,8 @@ GOLONG_INLINE void weigh(const PanelRows& rows, const Keys& keys, float scale, c
 // to [keys][dim] += weights x rows, summed over `panels` of rows. weights [keys][kTileRows], rows in pairs.
 GOLONG_INLINE void add_to_keys(const uint16_t* weights, const Keys& keys, const uint16_t* rows, int64_t panels,
                                int64_t dim, float* to) {
-  for (int64_t j = 0; j < keys.count; j += 32) {
-    for (int64_t d = 0; d < dim; d += 32) {
+  for (int64_t j = 0; j < keys.count; j += kBlock) {
+    for (int64_t d = 0; d < dim; d += kBlock) {
       multiply<Sum::kAdded>(dense(weights + j * kTileRows, kTileRows), dense_pairs(rows + 2 * d, 2 * dim), panels,
                             to + j * dim + d, dim);
     }
@@ -297,7 +310,7 @@ GOLONG_AMX_KERNEL void backward_tile(const SegmentPart<uint16_t>& part, const ui
   const BackwardRows ready{
       halves(), halves(), halves(), halves(), take<float>(scratch, kTileRows), take<float>(scratch, kTileRows)};
   auto *result = take<float>(scratch, size), *dense_result = take<float>(scratch, size);
-  auto *scores = take<float>(scratch, kTileKeys * kPanel), *grad_weights = take<float>(scratch, kTileKeys * kPanel);
+  auto *scores = take<float>(scratch, kBlock * kPanel), *grad_weights = take<float>(scratch, kBlock * kPanel);
   auto *weights = take<uint16_t>(scratch, kTileKeys * kTileRows),
        *grad_scores = take<uint16_t>(scratch, kTileKeys * kTileRows),
        *pairs = take<uint16_t>(scratch, kTileKeys * kPanel);
@@ -307,14 +320,18 @@ GOLONG_AMX_KERNEL void backward_tile(const SegmentPart<uint16_t>& part, const ui
     const AmxTiles tiles;
     const int64_t end = std::min(part.end, tile.last);
     for (int64_t begin = part.begin; begin < end; begin += kTileKeys) {
-      const Keys keys{begin, (std::min(kTileKeys, end - begin) + 31) / 32 * 32};
+      const Keys keys{begin, filled_up(std::min(kTileKeys, end - begin))};
       const int64_t from = begin * dim;
       for (int64_t p = 0; p < tile.panels; ++p) {
         const int64_t at = p * kPanel;
-        score(part.head.k + from, keys, dim, ready.q_panels + at * dim, scores);
-        score(part.head.v + from, keys, dim, ready.grad_panels + at * dim, grad_weights);
-        weigh(tile.panel(p), keys, shape.scale, scores, grad_weights, {ready.lse + at, ready.delta + at},
-              {weights + at, grad_scores + at, pairs});
+        // A block at a time: its scores are read again while they are in the innermost cache.
+        for (int64_t j = 0; j < keys.count; j += kBlock) {
+          const Keys block{begin + j, kBlock};
+          score(part.head.k + from + j * dim, block, dim, ready.q_panels + at * dim, scores);
+          score(part.head.v + from + j * dim, block, dim, ready.grad_panels + at * dim, grad_weights);
+          weigh(tile.panel(p), block, shape.scale, scores, grad_weights, {ready.lse + at, ready.delta + at},
+                {weights + j * kTileRows + at, grad_scores + j * kTileRows + at, pairs + j * kPanel});
+        }
         gather(columns, keys, dim, pairs, result + at * dim);
       }
       add_to_keys(weights, keys, ready.grad, tile.panels, dim, part.grad_v + from);
