@@ -2,10 +2,20 @@
 #pragma once
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 #include "core/nn/segment_kernel.h"
 
 namespace golong::nn {
+
+// Rows are short, and a call of memmove takes longer than to copy one.
+template <class T>
+void copy_row(const T* from, int64_t count, T* to) {
+  constexpr int64_t kTogether = 16 / sizeof(T);
+  int64_t i = 0;
+  for (; i + kTogether <= count; i += kTogether) std::memcpy(to + i, from + i, 16);
+  for (; i < count; ++i) to[i] = from[i];
+}
 
 // Rows first .. first + count - 1 of a head, and the keys that they see.
 class TileRows {
@@ -43,14 +53,14 @@ class TileRows {
   template <class T>
   void gather(const RowView<const T>& rows, T* to) const {
     for (int64_t i = 0; i < count; ++i, to += head_.dim) {
-      std::copy_n(row(rows, i), head_.head_dim, to);
+      copy_row(row(rows, i), head_.head_dim, to);
       std::fill(to + head_.head_dim, to + head_.dim, T{});
     }
     std::fill_n(to, (panels * width - count) * head_.dim, T{});
   }
   template <class T>
   void scatter(const T* dense, const RowView<T>& to) const {
-    for (int64_t i = 0; i < count; ++i) std::copy_n(dense + i * head_.dim, head_.head_dim, row(to, i));
+    for (int64_t i = 0; i < count; ++i) copy_row(dense + i * head_.dim, head_.head_dim, row(to, i));
   }
 
   // Dense rows times factor to panels, and back.
