@@ -91,6 +91,10 @@ void synchronize(c10::Device device) {
   if (device.is_cuda()) cuda_library().devices.synchronize(device.index());
 }
 
+std::shared_ptr<const parallel::Backends> collective_backends(c10::Device device) {
+  return device.is_cuda() ? cuda_library().nccl(device.index()) : nullptr;
+}
+
 void DeviceMark::set(c10::Device device) {
   if (device.is_cpu()) return;
   if (!event_) event_.emplace(device.type());

@@ -18,6 +18,7 @@
 #include "core/nn/device.h"
 #include "core/nn/machine_speed.h"
 #include "core/parallel/mesh.h"
+#include "core/parallel/watch.h"
 #include "core/parallel/world.h"
 #include "core/plugin/normalizer.h"
 #include "core/report/log.h"
@@ -31,6 +32,7 @@
 #include "core/train/learner.h"
 #include "core/train/overlong.h"
 #include "core/train/packing.h"
+#include "core/train/ranks.h"
 #include "core/train/reference.h"
 #include "core/train/run_files.h"
 #include "core/train/run_state.h"
@@ -47,7 +49,7 @@ ShardedStates* address(std::optional<ShardedStates>& states) { return states ? &
 class GrpoRun {
  public:
   GrpoRun(const Config& config, std::shared_ptr<const plugin::Registry> registry, const TrainOptions& options,
-          std::shared_ptr<parallel::World> world);
+          parallel::World& world);
   int64_t run();
 
  private:
@@ -66,7 +68,7 @@ class GrpoRun {
 
   const Config config_;
   const TrainOptions options_;
-  const std::shared_ptr<parallel::World> world_;
+  parallel::World* const world_;
   const parallel::Mesh mesh_;
   Workspace work_;
   const Reference reference_;
@@ -131,14 +133,19 @@ int64_t total_steps(const Config& config, size_t rows) {
   return std::max<int64_t>(1, config.train.epochs * static_cast<int64_t>(rows) / draw_size(config.train));
 }
 
-parallel::MeshShape mesh_of(const Config& config) {
-  const ParallelConfig& p = config.parallel;
-  return {p.replicate, p.shard, p.context, p.expert};
+CheckpointRanks checkpoint_ranks(parallel::World& world, const ParallelConfig& config) {
+  if (world.rank().alone()) return {};
+  return {world.rank().rank, world.rank().size, world.notes_apart(), std::chrono::seconds(config.timeout_seconds)};
 }
 
 plugin::Settings settings_of(const Config& config) {
   auto found = config.normalizer_settings.find(config.train.normalizer);
   return found == config.normalizer_settings.end() ? plugin::Settings{} : found->second;
+}
+
+Config of_rank(Config config, const parallel::Rank& rank) {
+  config.model.device = device_of_rank(config, rank);
+  return config;
 }
 
 std::optional<ShardedStates> shard(Model* model, const parallel::Mesh& mesh, const ParallelConfig& config) {
@@ -147,12 +154,12 @@ std::optional<ShardedStates> shard(Model* model, const parallel::Mesh& mesh, con
 }
 
 GrpoRun::GrpoRun(const Config& config, std::shared_ptr<const plugin::Registry> registry, const TrainOptions& options,
-                 std::shared_ptr<parallel::World> world)
+                 parallel::World& world)
     : config_(config),
       options_(options),
-      world_(std::move(world)),
-      mesh_(*world_, mesh_of(config)),
-      work_(Workspace::open(config, std::move(registry))),
+      world_(&world),
+      mesh_(*world_, mesh_shape(config.parallel)),
+      work_(Workspace::open(of_rank(config, world_->rank()), std::move(registry), {}, mesh_.expert)),
       reference_(open_reference(config, *work_.model)),
       states_(shard(work_.model.get(), mesh_, config.parallel)),
       reference_states_(shard(reference_.model.get(), mesh_, config.parallel)),
@@ -160,13 +167,14 @@ GrpoRun::GrpoRun(const Config& config, std::shared_ptr<const plugin::Registry> r
       eval_rows_(config.data.eval.empty() ? nullptr : work_.dataset(config, config.data.eval)),
       rollout_(*work_.model, engine_options(config.rollout)),
       scorer_(config, work_.registry),
-      answerer_(rollout_, scorer_, work_.tokenizer, {world_.get(), config.parallel.hand_out == "as_free"}),
+      answerer_(rollout_, scorer_, work_.tokenizer, {world_, config.parallel.hand_out == "as_free"}),
       collector_(config_, work_, rows_, answerer_),
       normalizer_(work_.registry->find(plugin::Kind::normalizer, config.train.normalizer), settings_of(config)),
       learner_(*work_.model, config.train, config.rollout.max_response_tokens, config.rollout.temperature,
-               reference_.model.get(), {&mesh_, address(states_), address(reference_states_),
-               nn::parse_context_method(config.parallel.context_method)}),
-      checkpoints_(checkpoint_folder(config), config.checkpoint),
+               reference_.model.get(),
+               {&mesh_, address(states_), address(reference_states_),
+                nn::parse_context_method(config.parallel.context_method)}),
+      checkpoints_(checkpoint_folder(config), config.checkpoint, checkpoint_ranks(*world_, config.parallel)),
       writer_(checkpoints_, config.checkpoint.background),
       memory_(work_.model->device()) {
   first_step_ = options.resume ? restore() : 0;
@@ -405,22 +413,29 @@ int64_t GrpoRun::run() {
 }  // namespace
 
 int64_t run_grpo(const Config& config, std::shared_ptr<const plugin::Registry> registry, const TrainOptions& options) {
-  parallel::WorldOptions world_options;
-  world_options.timeout = std::chrono::seconds(config.parallel.timeout_seconds);
-  const std::shared_ptr<parallel::World> world = parallel::World::open(world_options);
-  if (!world->is_first()) {  // the first rank speaks for all
-    log::set_level(std::max(log::level(), log::Level::warning));
-    return GrpoRun(config, std::move(registry), options, world).run();
-  }
-  const FileLock lock(fs::path(config.run.directory) / "lock", config.run.directory);
-  if (!options.resume) check_folder(config);  // before anything is written into it
-  const LogFile log(fs::path(config.run.directory) / "log.txt");
-  try {
-    return GrpoRun(config, std::move(registry), options, world).run();
-  } catch (const std::exception& error) {
-    log::write_to_file(log::Level::error, error.what());
-    throw;
-  }
+  const std::shared_ptr<parallel::World> world = open_world(config);
+  parallel::Watch watch(*world, watch_options(config.parallel));
+  const auto run = [&] {
+    GrpoRun run(config, std::move(registry), options, *world);
+    watch.training_begins();
+    return run.run();
+  };
+  return watch.guard([&] {
+    parallel::agree(*world, facts_of(config, *registry));
+    if (!world->is_first()) {  // the first rank speaks for all
+      log::set_level(std::max(log::level(), log::Level::warning));
+      return run();
+    }
+    const FileLock lock(fs::path(config.run.directory) / "lock", config.run.directory);
+    if (!options.resume) check_folder(config);  // before anything is written into it
+    const LogFile log(fs::path(config.run.directory) / "log.txt");
+    try {
+      return run();
+    } catch (const std::exception& error) {
+      log::write_to_file(log::Level::error, error.what());
+      throw;
+    }
+  });
 }
 
 }  // namespace golong
