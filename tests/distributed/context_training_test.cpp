@@ -13,6 +13,7 @@
 #include "core/train/forward.h"
 #include "core/train/kept_prompt.h"
 #include "core/train/passes.h"
+#include "core/train/run_passes.h"
 #include "tests/unit/live_bytes.h"
 #include "tests/unit/ranks.h"
 #include "tests/unit/train/tiny_model.h"
@@ -185,9 +186,11 @@ TEST_P(ContextRanks, GiveTheLogprobsOfTheirResponses) {
     for (const Case& c : cases()) {
       SCOPED_TRACE(c.name);
       const auto groups = pointers(c.groups);
-      const auto expected = fixed_logprobs(*model, plan_passes(groups, c.budget, c.share_prefix), 0.8, c.share_prefix);
-      const auto found = fixed_logprobs(*model, plan_passes(groups, c.budget, c.share_prefix, context.size()), 0.8,
-                                        c.share_prefix, context);
+      PassRules rules{.temperature = 0.8, .share_prefix = c.share_prefix, .recomputed = [](int64_t) { return 0; }};
+      GroupLogprobs expected, found;
+      add_logprobs(*model, plan_passes(groups, c.budget, c.share_prefix), rules, expected);
+      rules.context = context;
+      add_logprobs(*model, plan_passes(groups, c.budget, c.share_prefix, context.size()), rules, found);
       for (const Group* group : groups) {
         const auto dealt = deal(*group, context.size());
         for (int64_t rank = 0; rank < context.size(); ++rank) {
