@@ -30,7 +30,7 @@ std::vector<std::vector<size_t>> deal_responses(const std::vector<int64_t>& leng
 
 // One group in a micro-batch of context ranks. A rank's rows of it are [first chunk | second chunk | its responses].
 struct ContextLayout {
-  int64_t prompt = 0;                           // tokens of all chunks, at least 1
+  int64_t prompt = 0;                           // tokens of all chunks; 0 only in a pass of nothing
   std::vector<std::vector<int64_t>> responses;  // [ranks] tokens of each response that the rank computes
 
   int64_t response_tokens(int64_t rank) const;

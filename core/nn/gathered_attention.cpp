@@ -8,6 +8,7 @@
 #include <torch/custom_class.h>
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "core/nn/segment.h"
@@ -28,7 +29,7 @@ struct Held : torch::CustomClassHolder {
 // Keys and values of all prompts, on their way from all ranks.
 class Prompts {
  public:
-  Prompts(const GatherPlan& plan, const at::Tensor& k, const at::Tensor& v) : heads_(k.size(1)) {
+  Prompts(const GatherPlan& plan, const at::Tensor& k, const at::Tensor& v) : groups_(plan.groups), heads_(k.size(1)) {
     const at::Tensor mine = at::empty({plan.longest, 2 * heads_, k.size(2)}, k.options());
     int64_t filled = 0;
     for (const Rows& group : plan.groups) {
@@ -45,15 +46,18 @@ class Prompts {
 
   void wait() { arrival_.wait(); }
 
-  // Of one prompt, in the order of its tokens: [P, Hkv, D] each.
-  std::pair<at::Tensor, at::Tensor> of(const Rows& group) const {
+  // Of the next prompt, in the order of its tokens: [P, Hkv, D] each.
+  std::pair<at::Tensor, at::Tensor> next() {
     std::vector<at::Tensor> chunks;
-    for (const Chunk& chunk : group.gathered) chunks.push_back(all_.narrow(0, chunk.start, chunk.tokens));
+    for (const Chunk& chunk : groups_.front().gathered) chunks.push_back(all_.narrow(0, chunk.start, chunk.tokens));
     const at::Tensor both = at::cat(chunks);
+    groups_ = groups_.subspan(1);
+    if (groups_.empty()) all_ = at::Tensor();  // a long prompt's are large, and it is often the only one
     return {both.narrow(1, 0, heads_), both.narrow(1, heads_, heads_)};
   }
 
  private:
+  std::span<const Rows> groups_;  // that nobody has asked for yet
   int64_t heads_;
   at::Tensor all_;  // keys and values side by side
   parallel::Pending arrival_;
@@ -144,7 +148,7 @@ struct GatheredAttentionFunction : torch::autograd::Function<GatheredAttentionFu
     }
     prompts.wait();
     for (const Rows& group : plan->groups) {
-      const auto [keys, values] = prompts.of(group);
+      const auto [keys, values] = prompts.next();
       const auto attend = [&](int64_t row, int64_t count, int64_t seen) {
         return segment_forward(span(q, row, count), span(keys, 0, seen), span(values, 0, seen), false, scale);
       };
@@ -189,7 +193,7 @@ struct GatheredAttentionFunction : torch::autograd::Function<GatheredAttentionFu
     }
     prompts.wait();
     for (const Rows& group : plan.groups) {
-      const auto [keys, values] = prompts.of(group);
+      const auto [keys, values] = prompts.next();
       const auto attended = [&](int64_t row, int64_t count, int64_t seen) {
         return backward_of(row, count, span(keys, 0, seen), span(values, 0, seen), false);
       };
