@@ -52,6 +52,7 @@ void add_eval_command(CLI::App& app);
 void add_export_command(CLI::App& app);
 void add_generate_command(CLI::App& app);
 void add_chat_command(CLI::App& app);
+void add_launch_command(CLI::App& app);
 void add_logprobs_command(CLI::App& app);
 void add_make_model_command(CLI::App& app);
 void add_plan_command(CLI::App& app);

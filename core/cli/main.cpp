@@ -14,6 +14,7 @@
 
 #include "core/base/error.h"
 #include "core/base/nearest.h"
+#include "core/base/rank_errors.h"
 #include "core/base/version.h"
 #include "core/cli/command.h"
 #include "core/cli/help.h"
@@ -23,10 +24,10 @@ namespace {
 
 // In the order of `golong --help`: what a newcomer needs first.
 constexpr void (*commands[])(CLI::App&) = {
-    add_doctor_command,     add_config_command,   add_plugin_command, add_plan_command,     add_train_command,
-    add_eval_command,       add_report_command,   add_sft_command,    add_export_command,   add_score_command,
-    add_data_command,       add_generate_command, add_chat_command,   add_tokenize_command, add_logprobs_command,
-    add_make_model_command, add_bench_command,
+    add_doctor_command,   add_config_command,     add_plugin_command,   add_plan_command, add_train_command,
+    add_launch_command,   add_eval_command,       add_report_command,   add_sft_command,  add_export_command,
+    add_score_command,    add_data_command,       add_generate_command, add_chat_command, add_tokenize_command,
+    add_logprobs_command, add_make_model_command, add_bench_command,
 };
 
 std::string demangled(const std::type_info& type) {
@@ -103,6 +104,12 @@ int main(int argc, char** argv) {
     return golong::run(argc, argv);
   } catch (const golong::ExitStatus& status) {
     return std::fflush(stdout) == 0 ? status.code : 1;
+  } catch (const golong::OtherRankFailed& error) {
+    std::fprintf(stderr, "golong: %s\n", error.what());
+    return golong::status_other_rank_failed;
+  } catch (const golong::RankFailed& error) {
+    std::fprintf(stderr, "golong: %s\n", error.what());
+    return golong::status_rank_failed;
   } catch (const golong::Error& error) {
     std::fprintf(stderr, "golong: %s\n", error.what());
     return 1;

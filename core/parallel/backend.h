@@ -4,11 +4,13 @@
 #include <torch/csrc/distributed/c10d/Store.hpp>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "core/parallel/group.h"
+#include "core/parallel/operations.h"
 
 namespace golong::parallel {
 
@@ -24,9 +26,13 @@ struct GroupState {
   c10::intrusive_ptr<c10d::Backend> backend;  // of two ranks or more
   std::string name;                           // what messages call it, such as "context ranks"
   std::shared_ptr<Traffic> traffic;           // counts, shared with other groups
+  std::shared_ptr<Operations> operations;     // likewise
+  size_t number = 0;                          // of the group among them
 
-  Pending begin(c10::intrusive_ptr<c10d::Work> work, const char* what, int64_t bytes,
-                std::vector<at::Tensor> tensors) const;
+  // Counts the operation, and begins it. Throws OtherRankFailed as Pending::wait() does.
+  using Begin = std::function<c10::intrusive_ptr<c10d::Work>(c10d::Backend&)>;
+  Pending begin(const char* what, int64_t bytes, std::vector<at::Tensor> tensors, const Begin& begin) const;
+  [[noreturn]] void failed(const char* what, int64_t operation, const std::exception& error) const;
 };
 
 }  // namespace golong::parallel

@@ -6,9 +6,10 @@
 #include <chrono>
 #include <cstring>
 #include <numeric>
+#include <sstream>
 #include <utility>
 
-#include "core/base/error.h"
+#include "core/base/rank_errors.h"
 #include "core/parallel/backend.h"
 
 namespace golong::parallel {
@@ -18,6 +19,7 @@ struct Operation {
   std::vector<at::Tensor> tensors;  // live until it is done
   const GroupState& group;
   const char* what;
+  int64_t number;  // in the group
 };
 
 namespace {
@@ -45,24 +47,39 @@ void Pending::wait() {
   try {
     operation->work->wait();
   } catch (const std::exception& error) {
-    fail("rank ", group.backend->getRank(), " of the ", group.backend->getSize(), " ", group.name, ": ",
-         operation->what, " failed: ", error.what());
+    group.failed(operation->what, operation->number, error);
   }
   group.traffic->seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-Pending GroupState::begin(c10::intrusive_ptr<c10d::Work> work, const char* what, int64_t bytes,
-                          std::vector<at::Tensor> tensors) const {
+Pending GroupState::begin(const char* what, int64_t bytes, std::vector<at::Tensor> tensors, const Begin& begin) const {
+  const int64_t operation = operations->begin(number, what);
   Pending pending;
-  pending.operation_ = std::make_shared<Operation>(Operation{std::move(work), std::move(tensors), *this, what});
+  try {
+    pending.operation_ =
+        std::make_shared<Operation>(Operation{begin(*backend), std::move(tensors), *this, what, operation});
+  } catch (const std::exception& error) {
+    failed(what, operation, error);
+  }
   traffic->bytes_sent += bytes;
   return pending;
+}
+
+void GroupState::failed(const char* what, int64_t operation, const std::exception& error) const {
+  const std::string why = operations->why_failed(number, operation);
+  std::ostringstream message;
+  message << "rank " << backend->getRank() << " of the " << backend->getSize() << " " << name << ": " << what
+          << " failed: " << (why.empty() ? error.what() : why);
+  throw OtherRankFailed(message.str());
 }
 
 void Group::sum(const at::Tensor& x) const {
   if (alone() || x.numel() == 0) return;
   std::vector<at::Tensor> tensors{x.detach()};
-  state_->begin(state_->backend->allreduce(tensors), "sum", 2 * bytes_of(x) * (size() - 1) / size(), tensors).wait();
+  state_
+      ->begin("sum", 2 * bytes_of(x) * (size() - 1) / size(), tensors,
+              [&](c10d::Backend& backend) { return backend.allreduce(tensors); })
+      .wait();
 }
 
 void Group::broadcast(const at::Tensor& x, int64_t root) const {
@@ -70,7 +87,9 @@ void Group::broadcast(const at::Tensor& x, int64_t root) const {
   std::vector<at::Tensor> tensors{as_bytes(x)};
   c10d::BroadcastOptions options;
   options.rootRank = root;
-  state_->begin(state_->backend->broadcast(tensors, options), "broadcast", rank() == root ? bytes_of(x) : 0, tensors)
+  state_
+      ->begin("broadcast", rank() == root ? bytes_of(x) : 0, tensors,
+              [&](c10d::Backend& backend) { return backend.broadcast(tensors, options); })
       .wait();
 }
 
@@ -82,7 +101,8 @@ Pending Group::gather_later(const at::Tensor& all, const at::Tensor& mine) const
   }
   if (mine.numel() == 0) return {};
   at::Tensor to = as_bytes(all), from = as_bytes(mine);
-  return state_->begin(state_->backend->_allgather_base(to, from), "gather", bytes_of(mine) * (size() - 1), {to, from});
+  return state_->begin("gather", bytes_of(mine) * (size() - 1), {to, from},
+                       [&](c10d::Backend& backend) { return backend._allgather_base(to, from); });
 }
 
 Pending Group::sum_parts_later(const at::Tensor& mine, const at::Tensor& all) const {
@@ -93,8 +113,8 @@ Pending Group::sum_parts_later(const at::Tensor& mine, const at::Tensor& all) co
   }
   if (mine.numel() == 0) return {};
   at::Tensor to = mine.detach().view({-1}), from = all.detach().view({-1});
-  return state_->begin(state_->backend->_reduce_scatter_base(to, from), "sum of parts", bytes_of(mine) * (size() - 1),
-                       {to, from});
+  return state_->begin("sum of parts", bytes_of(mine) * (size() - 1), {to, from},
+                       [&](c10d::Backend& backend) { return backend._reduce_scatter_base(to, from); });
 }
 
 at::Tensor Group::exchange(const at::Tensor& rows, const std::vector<int64_t>& send,
@@ -112,8 +132,8 @@ at::Tensor Group::exchange(const at::Tensor& rows, const std::vector<int64_t>& s
              to = came.view({-1}).view(at::kByte).view({size[0], row});
   std::vector<int64_t> sent = send, got = receive;
   state_
-      ->begin(state_->backend->alltoall_base(to, from, got, sent), "exchange",
-              row * (rows.size(0) - send[static_cast<size_t>(rank())]), {to, from})
+      ->begin("exchange", row * (rows.size(0) - send[static_cast<size_t>(rank())]), {to, from},
+              [&](c10d::Backend& backend) { return backend.alltoall_base(to, from, got, sent); })
       .wait();
   return came;
 }
@@ -141,7 +161,7 @@ std::vector<std::string> Group::gather(const std::string& text) const {
 
 void Group::barrier() const {
   if (alone()) return;
-  state_->begin(state_->backend->barrier(), "barrier", 0, {}).wait();
+  state_->begin("barrier", 0, {}, [](c10d::Backend& backend) { return backend.barrier(); }).wait();
 }
 
 }  // namespace golong::parallel

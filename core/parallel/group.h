@@ -19,7 +19,7 @@ struct Traffic {
 class Pending {
  public:
   Pending() = default;  // nothing is under way
-  // Waits; nothing where it was waited for. Throws Error as the operations of Group do.
+  // Waits; nothing where it was waited for. Throws as the operations of Group do.
   void wait();
 
  private:
@@ -28,9 +28,10 @@ class Pending {
 };
 
 // Some ranks, in order. Copies are the same group. All of them call the same operations in the same order, with tensors
-// of the same sizes where nothing else is said; tensors are dense and on the group's device. Operations throw Error
-// that names this rank and what failed, when a rank is gone or does not come within the time that the world was opened
-// with. Not thread-safe. A group of one sends nothing.
+// of the same sizes where nothing else is said; tensors are dense and on the group's device. Operations throw
+// OtherRankFailed that names this rank and what failed, when a rank is gone or does not come within the time that the
+// world was opened with; which rank it is, where somebody watches (watch.h). Not thread-safe. A group of one sends
+// nothing.
 class Group {
  public:
   Group() = default;                                                                            // this process alone

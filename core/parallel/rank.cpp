@@ -66,6 +66,7 @@ Rank rank_from_environment() {
     if (rank.size > 1) {
       rank.host = needed("MASTER_ADDR", "WORLD_SIZE");
       rank.port = number("MASTER_PORT", needed("MASTER_PORT", "WORLD_SIZE"));
+      rank.store_is_there = variable("TORCHELASTIC_USE_AGENT_STORE") == "True";
     }
   } else if (variable("SLURM_PROCID") && variable("SLURM_STEP_NODELIST")) {  // within srun
     rank.size = number("SLURM_NTASKS", needed("SLURM_NTASKS", "SLURM_PROCID"));

@@ -11,6 +11,8 @@ struct Rank {
   int64_t local_rank = 0;  // of those on this machine: which of its devices is this one's
   std::string host;        // where rank 0 is; "" where there is one rank
   int64_t port = 0;
+  bool store_is_there =
+      false;            // torchrun keeps the store itself, at that port (TORCHELASTIC_USE_AGENT_STORE); else rank 0
   int64_t restart = 0;  // how often the job was started before (GOLONG_RESTART, TORCHELASTIC_RESTART_COUNT)
 
   bool alone() const { return size == 1; }

@@ -1,15 +1,17 @@
 #include "core/parallel/world.h"
 
+#include <ATen/ATen.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include <algorithm>
 #include <cassert>
+#include <numeric>
 #include <optional>
 #include <stdexcept>
 
-#include "core/base/error.h"
+#include "core/base/rank_errors.h"
 #include "core/parallel/backend.h"
 
 namespace golong::parallel {
@@ -21,10 +23,13 @@ class OneRank : public World {
   const Rank& rank() const override { return rank_; }
   const Group& all() const override { return all_; }
   Group group(const std::vector<int64_t>&, const std::string&) override { return {}; }
-  Notes& notes() override { throw std::logic_error("one rank has nobody to leave notes to"); }
+  Notes& notes() override { throw std::logic_error(alone); }
+  std::unique_ptr<Notes> notes_apart() override { throw std::logic_error(alone); }
+  Operations& operations() override { throw std::logic_error(alone); }
   const Traffic& traffic() const override { return traffic_; }
 
  private:
+  static constexpr char alone[] = "one rank has nobody to do something with";
   Rank rank_;
   Group all_;
   Traffic traffic_;
@@ -73,6 +78,13 @@ class StoreNotes : public Notes {
     talk([&] { sum = store_->add(key, number); });
     return sum;
   }
+  std::vector<std::string> read(const std::vector<std::string>& keys) override {
+    std::vector<std::string> values;
+    talk([&] {
+      for (const std::vector<uint8_t>& value : store_->multiGet(keys)) values.push_back(text(value));
+    });
+    return values;
+  }
 
  private:
   static std::string text(const std::vector<uint8_t>& bytes) { return {bytes.begin(), bytes.end()}; }
@@ -81,7 +93,7 @@ class StoreNotes : public Notes {
     try {
       function();
     } catch (const std::exception& error) {
-      fail("the notes that rank 0 keeps could not be reached: ", error.what());
+      throw OtherRankFailed(std::string("the notes that rank 0 keeps could not be reached: ") + error.what());
     }
   }
 
@@ -94,45 +106,70 @@ class ManyRanks : public World {
     const Rank& rank = options_.rank;
     c10d::TCPStoreOptions at;
     at.port = static_cast<uint16_t>(rank.port);
-    at.isServer = rank.rank == 0;
-    at.numWorkers = static_cast<size_t>(rank.size);
+    at.isServer = rank.rank == 0 && !rank.store_is_there;
+    at.waitWorkers = false;  // meet() does, and knows who they are
     at.timeout = options_.timeout;
     try {
       store_ = c10::make_intrusive<c10d::TCPStore>(rank.host, at);
+      meet();
       gloo_ = std::make_shared<Gloo>(rank.host == "127.0.0.1" || rank.host == "localhost");
-      all_ = make(*gloo_, prefixed("all"), rank.rank, rank.size, "ranks", std::make_shared<Traffic>());
-      // A connection of its own, so that who waits on a note holds nobody up.
-      notes_.emplace(prefixed("notes")->clone());
+      std::vector<int64_t> everyone(static_cast<size_t>(rank.size));
+      std::iota(everyone.begin(), everyone.end(), 0);
+      all_ = make(*gloo_, prefixed("all"), everyone, "ranks", std::make_shared<Traffic>());
+      notes_ = notes_apart();
     } catch (const std::exception& error) {
-      fail("rank ", rank.rank, " of ", rank.size, " did not meet the others at ", rank.host, ":", rank.port, ": ",
-           error.what());
+      throw OtherRankFailed("rank " + std::to_string(rank.rank) + " of " + std::to_string(rank.size) +
+                            " did not meet the others at " + rank.host + ":" + std::to_string(rank.port) + ": " +
+                            error.what());
     }
   }
 
   const Rank& rank() const override { return options_.rank; }
   const Group& all() const override { return all_; }
   Notes& notes() override { return *notes_; }
+  std::unique_ptr<Notes> notes_apart() override { return std::make_unique<StoreNotes>(prefixed("notes")->clone()); }
+  Operations& operations() override { return *operations_; }
   const Traffic& traffic() const override { return *traffic_; }
 
   Group group(const std::vector<int64_t>& ranks, const std::string& name) override {
-    const auto found = std::ranges::find(ranks, options_.rank.rank);
-    assert(found != ranks.end());
-    if (ranks.size() == 1) return {};
+    assert(std::ranges::count(ranks, options_.rank.rank) == 1);
     const auto store = prefixed(name + "/" + std::to_string(ranks.front()) + "/" + std::to_string(made_++));
     const Backends& backends = options_.backends ? *options_.backends : *gloo_;
     try {
-      return make(backends, store, found - ranks.begin(), static_cast<int64_t>(ranks.size()), name, traffic_);
+      return make(backends, store, ranks, name, traffic_);
     } catch (const std::exception& error) {
-      fail("rank ", options_.rank.rank, " did not meet the other ", name, ": ", error.what());
+      throw OtherRankFailed("rank " + std::to_string(options_.rank.rank) + " did not meet the other " + name + ": " +
+                            error.what());
     }
   }
 
  private:
-  Group make(const Backends& backends, const c10::intrusive_ptr<c10d::Store>& store, int64_t rank, int64_t size,
+  // Waits until every rank has said that it is there.
+  void meet() {
+    std::vector<std::string> ranks;
+    const auto here = prefixed("here");
+    here->set(std::to_string(options_.rank.rank), std::vector<uint8_t>{1});
+    for (int64_t rank = 0; rank < options_.rank.size; ++rank) ranks.push_back(std::to_string(rank));
+    try {
+      here->wait(ranks, options_.timeout);
+    } catch (const std::exception&) {
+      std::string list;
+      for (const std::string& rank : ranks) {
+        if (!here->check({rank})) list += (list.empty() ? "" : ", ") + rank;
+      }
+      if (list.empty()) throw;
+      fail("these ranks did not come within ", std::chrono::duration<double>(options_.timeout).count(), " s: ", list);
+    }
+  }
+
+  Group make(const Backends& backends, const c10::intrusive_ptr<c10d::Store>& store, const std::vector<int64_t>& ranks,
              const std::string& name, std::shared_ptr<Traffic> traffic) const {
+    const size_t number = operations_->add_group({name, ranks});
+    if (ranks.size() == 1) return {};
+    const auto rank = std::ranges::find(ranks, options_.rank.rank) - ranks.begin();
     return Group(std::make_shared<GroupState>(
-        GroupState{backends.make(store, static_cast<int>(rank), static_cast<int>(size), options_.timeout), name,
-                   std::move(traffic)}));
+        GroupState{backends.make(store, static_cast<int>(rank), static_cast<int>(ranks.size()), options_.timeout), name,
+                   std::move(traffic), operations_, number}));
   }
 
   // A restarted job may meet at the same place.
@@ -143,7 +180,8 @@ class ManyRanks : public World {
   WorldOptions options_;
   c10::intrusive_ptr<c10d::Store> store_;
   std::shared_ptr<Gloo> gloo_;
-  std::optional<StoreNotes> notes_;
+  std::unique_ptr<Notes> notes_;
+  std::shared_ptr<Operations> operations_ = std::make_shared<Operations>();
   Group all_;
   int64_t made_ = 0;
   std::shared_ptr<Traffic> traffic_ = std::make_shared<Traffic>();
@@ -154,6 +192,13 @@ class ManyRanks : public World {
 std::shared_ptr<World> World::open(const WorldOptions& options) {
   if (options.rank.alone()) return std::make_shared<OneRank>(options.rank);
   return std::make_shared<ManyRanks>(options);
+}
+
+std::vector<double> seconds_waited(const World& world) {
+  std::vector<double> seconds(static_cast<size_t>(world.rank().size));
+  const at::Tensor mine = at::full({1}, world.traffic().seconds, at::kDouble);
+  world.all().gather(at::from_blob(seconds.data(), {world.rank().size}, at::kDouble), mine);
+  return seconds;
 }
 
 }  // namespace golong::parallel

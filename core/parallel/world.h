@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/parallel/group.h"
+#include "core/parallel/operations.h"
 #include "core/parallel/rank.h"
 
 namespace golong::parallel {
@@ -22,6 +23,7 @@ class Notes {
   virtual std::optional<std::string> find(const std::string& key) = 0;  // none where nobody has set it yet
   virtual std::string wait(const std::string& key, std::chrono::milliseconds longest) = 0;
   virtual int64_t add(const std::string& key, int64_t number) = 0;  // to a sum that begins at 0; returns it
+  virtual std::vector<std::string> read(const std::vector<std::string>& keys) = 0;  // each was set before
 };
 
 struct WorldOptions {
@@ -33,7 +35,8 @@ struct WorldOptions {
 // Lives as long as its groups are used. One a process.
 class World {
  public:
-  // Waits until all ranks are there. Throws Error that says where it waited and for what. Returns at once for one rank.
+  // Waits until all ranks are there. Throws OtherRankFailed that names those that do not come. Returns at once for one
+  // rank.
   static std::shared_ptr<World> open(const WorldOptions& options);
   virtual ~World() = default;
 
@@ -48,9 +51,17 @@ class World {
   virtual Group group(const std::vector<int64_t>& ranks, const std::string& name) = 0;
 
   virtual Notes& notes() = 0;  // of more than one rank
+  // The same notes over a connection of its own, so that who waits there holds nobody up here.
+  virtual std::unique_ptr<Notes> notes_apart() = 0;
+
+  // What this rank has begun in groups of more than one; of more than one rank.
+  virtual Operations& operations() = 0;
 
   // Of all groups that move tensors of the model, since the world was opened.
   virtual const Traffic& traffic() const = 0;
 };
+
+// How long each rank stood still in groups of the model, in seconds, by rank. All ranks call it together.
+std::vector<double> seconds_waited(const World& world);
 
 }  // namespace golong::parallel

@@ -25,9 +25,9 @@ class RankTest : public ::testing::Test {
 
  private:
   static void clear() {
-    for (const char* name :
-         {"RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "SLURM_PROCID", "SLURM_NTASKS",
-          "SLURM_LOCALID", "SLURM_STEP_NODELIST", "SLURM_JOB_ID", "GOLONG_RESTART", "TORCHELASTIC_RESTART_COUNT"}) {
+    for (const char* name : {"RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "SLURM_PROCID",
+                             "SLURM_NTASKS", "SLURM_LOCALID", "SLURM_STEP_NODELIST", "SLURM_JOB_ID", "GOLONG_RESTART",
+                             "TORCHELASTIC_RESTART_COUNT", "TORCHELASTIC_USE_AGENT_STORE"}) {
       ::unsetenv(name);
     }
   }
@@ -41,6 +41,7 @@ TEST_F(RankTest, ReadsTorchrun) {
                           {"LOCAL_RANK", "1"},
                           {"MASTER_ADDR", "node1"},
                           {"MASTER_PORT", "29500"},
+                          {"TORCHELASTIC_USE_AGENT_STORE", "True"},
                           {"TORCHELASTIC_RESTART_COUNT", "2"}});
   EXPECT_EQ(rank.rank, 5);
   EXPECT_EQ(rank.size, 8);
@@ -48,6 +49,7 @@ TEST_F(RankTest, ReadsTorchrun) {
   EXPECT_EQ(rank.host, "node1");
   EXPECT_EQ(rank.port, 29500);
   EXPECT_EQ(rank.restart, 2);
+  EXPECT_TRUE(rank.store_is_there);
 }
 
 TEST_F(RankTest, ReadsSlurm) {

@@ -1,0 +1,23 @@
+// How one rank of several ends when the job cannot go on. `golong` gives each an exit status of its own, which tells
+// whoever started the ranks what to say and whether to start again (core/cli/launch_ranks.h).
+#pragma once
+#include "core/base/error.h"
+
+namespace golong {
+
+// Another rank failed, is gone or does not come: the cause lies there.
+class OtherRankFailed : public Error {
+ public:
+  using Error::Error;
+};
+
+// This rank failed after training had begun: there may be a checkpoint to go on from.
+class RankFailed : public Error {
+ public:
+  using Error::Error;
+};
+
+constexpr int status_other_rank_failed = 4;
+constexpr int status_rank_failed = 5;
+
+}  // namespace golong
