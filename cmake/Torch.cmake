@@ -29,7 +29,7 @@ if(GOLONG_CUDA AND EXISTS ${TORCH_ROOT}/lib/libtorch_cuda.so)
   get_filename_component(CUDA_WHEEL_INCLUDE ${runtime} DIRECTORY)
   file(GLOB cudart ${CUDA_WHEEL_INCLUDE}/../lib/libcudart.so.*)
   add_library(torch_cuda_build INTERFACE)
-  target_include_directories(torch_cuda_build SYSTEM INTERFACE ${CUDA_WHEEL_INCLUDE})
+  target_include_directories(torch_cuda_build SYSTEM INTERFACE ${CUDA_WHEEL_INCLUDE} ${wheels}/nvidia/nccl/include)
   target_link_libraries(torch_cuda_build INTERFACE torch -Wl,--no-as-needed torch_cuda c10_cuda -Wl,--as-needed
                         ${cudart})
   find_program(GOLONG_NVCC nvcc PATHS /usr/local/cuda/bin)

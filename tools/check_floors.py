@@ -12,15 +12,15 @@ FLOORS = [
     ["parallel", "text", "plugin"],
     ["config", "nn"],
     ["model", "data", "cuda"],
-    ["rollout", "score", "checkpoint", "parquet"],
+    ["rollout", "score", "checkpoint", "parquet", "scale"],
     ["eval"],
     ["train", "pipeline", "serve"],
     ["cli", "python", "worker"],
 ]
 # Headers of the floor itself that stand below their neighbours; the Python module loads the engine as the command does.
 ALLOWED = {("report", "base"), ("python", "cli")}
-TORCH_FREE = {"base", "config", "report", "plugin", "text", "data", "parquet", "score", "pipeline", "cli", "python",
-              "worker"}
+TORCH_FREE = {"base", "config", "report", "plugin", "text", "data", "parquet", "scale", "score", "pipeline", "cli",
+              "python", "worker"}
 TORCH = re.compile(r"(torch|ATen|c10)/")
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.M)
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <set>
 #include <string_view>
 
 #include "core/base/error.h"
@@ -52,9 +53,21 @@ void discard(const fs::path& checkpoint) {
   fs::remove_all(aside);
 }
 
-std::vector<std::pair<std::string, at::Tensor>> tensors(const fs::path& folder, const char* stem) {
-  const StoredWeights stored(folder, stem);
-  return {stored.tensors().begin(), stored.tensors().end()};
+// Those of all ranks that wrote some.
+std::vector<std::pair<std::string, at::Tensor>> tensors(const fs::path& folder, const std::string& stem,
+                                                        const CheckpointFiles& files) {
+  std::set<std::string> stems;
+  for (const auto& [name, file] : files) {
+    if (!name.starts_with(stem + ".rank-")) continue;
+    stems.insert(name.substr(0, name.find_first_of(".-", (stem + ".rank-").size())));
+  }
+  if (stems.empty()) stems.insert(stem);
+  std::vector<std::pair<std::string, at::Tensor>> all;
+  for (const std::string& one : stems) {
+    const StoredWeights stored(folder, one);
+    all.insert(all.end(), stored.tensors().begin(), stored.tensors().end());
+  }
+  return all;
 }
 
 // Says so where it cannot.
@@ -78,8 +91,8 @@ double bytes_of(const Snapshot& snapshot) {
 
 }  // namespace
 
-CheckpointStore::CheckpointStore(fs::path folder, CheckpointConfig config)
-    : folder_(std::move(folder)), config_(std::move(config)) {
+CheckpointStore::CheckpointStore(fs::path folder, CheckpointConfig config, CheckpointRanks ranks)
+    : folder_(std::move(folder)), config_(std::move(config)), ranks_(std::move(ranks)) {
   std::error_code error;
   fs::create_directories(folder_, error);
   if (error) fail("cannot make the folder ", folder_.string(), ": ", error.message());
@@ -116,21 +129,43 @@ std::optional<CheckpointStore::Best> CheckpointStore::best() const {
   return best;
 }
 
+// What this rank has to write, and its hashes.
+CheckpointFiles CheckpointStore::write_files(const Snapshot& snapshot, const fs::path& folder) const {
+  for (const auto& [stem, all] : {std::pair{kWeights, &snapshot.weights}, {kOptimizer, &snapshot.optimizer}}) {
+    if (all->empty() && !ranks_.alone()) continue;
+    write_weights(folder, *all, {}, config_.shard_bytes, ranks_.stem(stem));
+  }
+  if (ranks_.rank == 0) {
+    for (const auto& [name, contents] : snapshot.texts) write_file_atomic(folder / name, contents);
+  }
+  CheckpointFiles files;
+  if (ranks_.alone()) return files_of(folder);
+  for (const char* stem : {kWeights, kOptimizer}) files.merge(files_of(folder, ranks_.stem(stem)));
+  if (ranks_.rank == 0) {
+    for (const auto& [name, contents] : snapshot.texts) files.merge(files_of(folder, name));
+  }
+  return files;
+}
+
 void CheckpointStore::write(const Snapshot& snapshot, const fs::path& target) {
   const fs::path temporary = folder_ / (kTemporary + folder_name(snapshot.step));
   try {
-    for (const fs::path& path : leftovers(folder_)) fs::remove_all(path);
-    fs::create_directories(temporary);
-    write_weights(temporary, snapshot.weights, {}, config_.shard_bytes, kWeights);
-    write_weights(temporary, snapshot.optimizer, {}, config_.shard_bytes, kOptimizer);
-    for (const auto& [name, contents] : snapshot.texts) write_file_atomic(temporary / name, contents);
-    write_manifest(temporary, snapshot.step, snapshot.metrics);
-    if (fs::exists(target)) discard(target);  // a damaged one
-    fs::rename(temporary, target);
-    sync_to_disk(folder_);
+    WrittenTogether(ranks_, (*together_)++)
+        .run(
+            [&] {
+              for (const fs::path& path : leftovers(folder_)) fs::remove_all(path);
+              fs::create_directories(temporary);
+            },
+            [&] { return write_files(snapshot, temporary); },
+            [&](const CheckpointFiles& files) {
+              write_manifest(temporary, {snapshot.step, snapshot.metrics, files});
+              if (fs::exists(target)) discard(target);  // a damaged one
+              fs::rename(temporary, target);
+              sync_to_disk(folder_);
+            });
   } catch (const std::exception& error) {
     std::error_code unknown;
-    fs::remove_all(temporary, unknown);
+    if (ranks_.rank == 0) fs::remove_all(temporary, unknown);
     const fs::space_info space = fs::space(folder_, unknown);
     fail("the checkpoint of step ", snapshot.step, " cannot be written: ", error.what(), ". It takes ",
          format_count(bytes_of(snapshot)), "B",
@@ -156,6 +191,7 @@ void CheckpointStore::remove_old(const fs::path& newest) {
 void CheckpointStore::save(const Snapshot& snapshot) {
   const fs::path target = folder_ / folder_name(snapshot.step);
   write(snapshot, target);
+  if (ranks_.rank != 0) return;
   try {
     remove_old(target);
   } catch (const fs::filesystem_error& error) {
@@ -164,7 +200,21 @@ void CheckpointStore::save(const Snapshot& snapshot) {
   }
 }
 
+// The first rank verifies, and tells the others which it took.
 std::optional<Snapshot> CheckpointStore::load_newest() const {
+  if (ranks_.alone()) return load_verified();
+  const std::string key = "checkpoint/newest/" + std::to_string((*together_)++);
+  if (ranks_.rank == 0) {
+    std::optional<Snapshot> found = load_verified();
+    ranks_.notes->set(key, found ? folder_name(found->step) : "none");
+    return found;
+  }
+  const std::string name = ranks_.notes->wait(key, ranks_.longest);
+  if (name == "none") return {};
+  return read_checkpoint(folder_ / name, /*verify=*/false);
+}
+
+std::optional<Snapshot> CheckpointStore::load_verified() const {
   for (const fs::path& path : leftovers(folder_)) {
     if (path.filename() != kRemoved) log::warning("checkpoint ", path.string(), " is not finished and is passed over");
   }
@@ -181,17 +231,17 @@ std::optional<Snapshot> CheckpointStore::load_newest() const {
   return {};
 }
 
-Snapshot read_checkpoint(const fs::path& folder) {
+Snapshot read_checkpoint(const fs::path& folder, bool verify) {
   Manifest manifest = read_manifest(folder);
-  verify_files(folder, manifest);
+  if (verify) verify_files(folder, manifest);
   Snapshot snapshot;
   snapshot.step = manifest.step;
   snapshot.metrics = std::move(manifest.metrics);
   for (const auto& [name, file] : manifest.files) {
     if (name.find(".safetensors") == name.npos) snapshot.texts[name] = read_file(folder / name);
   }
-  snapshot.weights = tensors(folder, kWeights);
-  snapshot.optimizer = tensors(folder, kOptimizer);
+  snapshot.weights = tensors(folder, kWeights, manifest.files);
+  snapshot.optimizer = tensors(folder, kOptimizer, manifest.files);
   return snapshot;
 }
 

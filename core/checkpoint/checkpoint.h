@@ -6,6 +6,9 @@
 //     <name> ...              texts: sampler.json, normalizer.state, config.toml, ...
 //     manifest.json           step, metrics, and size and hash of every other file (manifest.h); written last
 //
+// Several ranks write what each keeps: model.rank-00003.safetensors and optimizer.rank-00003.safetensors, with parts of
+// tensors (checkpoint/pieces.h); the texts are the first rank's.
+//
 // A folder is written under a temporary name, flushed, and renamed: a reader finds a whole checkpoint or none.
 #pragma once
 #include <ATen/core/Tensor.h>
@@ -18,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/checkpoint/together.h"
 #include "core/config/config.h"
 #include "core/report/metrics.h"
 
@@ -25,7 +29,7 @@ namespace golong {
 
 struct Snapshot {
   int64_t step = 0;
-  std::vector<std::pair<std::string, at::Tensor>> weights;    // on any device
+  std::vector<std::pair<std::string, at::Tensor>> weights;    // on any device; whole, or parts (checkpoint/pieces.h)
   std::vector<std::pair<std::string, at::Tensor>> optimizer;  // likewise
   std::map<std::string, std::string> texts;                   // file name -> contents
   Metrics metrics;                                            // of the step, for checkpoint.keep_best_metric
@@ -35,7 +39,9 @@ struct Snapshot {
 class CheckpointStore {
  public:
   // Makes the folder; removes nothing before it saves, so that others may read.
-  explicit CheckpointStore(std::filesystem::path folder, CheckpointConfig config = {});
+  // Of several ranks all call save() and load_newest() together; each gives the tensors that it keeps, maybe none, and
+  // gets those of all.
+  explicit CheckpointStore(std::filesystem::path folder, CheckpointConfig config = {}, CheckpointRanks ranks = {});
 
   // Removes what interrupted saves left behind, before it writes so that there is room, and afterwards what need not be
   // kept: all but the newest `config.keep` and the best. Checkpoints of later steps go: the run went on from before
@@ -59,14 +65,18 @@ class CheckpointStore {
 
  private:
   void write(const Snapshot& snapshot, const std::filesystem::path& target);
+  CheckpointFiles write_files(const Snapshot& snapshot, const std::filesystem::path& folder) const;
+  std::optional<Snapshot> load_verified() const;
   void remove_old(const std::filesystem::path& newest);
 
   std::filesystem::path folder_;
   CheckpointConfig config_;
+  CheckpointRanks ranks_;
+  std::shared_ptr<int64_t> together_ = std::make_shared<int64_t>(0);  // what was done together so far
 };
 
-// Reads and verifies one checkpoint; its tensors are views of the files. Throws Error that names the file that is
-// missing or damaged.
-Snapshot read_checkpoint(const std::filesystem::path& folder);
+// Reads one checkpoint and, unless another rank does, verifies it; its tensors are views of the files. Throws Error
+// that names the file that is missing or damaged.
+Snapshot read_checkpoint(const std::filesystem::path& folder, bool verify = true);
 
 }  // namespace golong

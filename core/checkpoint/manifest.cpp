@@ -34,17 +34,25 @@ Manifest parse(const json::value& root) {
 
 }  // namespace
 
-void write_manifest(const fs::path& folder, int64_t step, const Metrics& metrics) {
-  json::object files, numbers;
+std::map<std::string, Manifest::File> files_of(const fs::path& folder, const std::string& prefix) {
+  std::map<std::string, Manifest::File> files;
   for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(prefix)) continue;
     const MappedFile file(entry.path());
-    files[entry.path().filename().string()] = {{"bytes", file.bytes().size()}, {"hash", fingerprint(file.bytes())}};
+    files[name] = {file.bytes().size(), fingerprint(file.bytes())};
   }
-  for (const auto& [name, value] : metrics) {
+  return files;
+}
+
+void write_manifest(const fs::path& folder, const Manifest& manifest) {
+  json::object files, numbers;
+  for (const auto& [name, file] : manifest.files) files[name] = {{"bytes", file.bytes}, {"hash", file.hash}};
+  for (const auto& [name, value] : manifest.metrics) {
     if (std::isfinite(value)) numbers[name] = value;
   }
-  std::string text =
-      json::serialize(json::object{{"step", step}, {"golong", version}, {"metrics", numbers}, {"files", files}});
+  std::string text = json::serialize(
+      json::object{{"step", manifest.step}, {"golong", version}, {"metrics", numbers}, {"files", files}});
   text.pop_back();  // the closing brace stands behind the hash
   write_file_atomic(folder / kManifest, text + seal(text));
 }

@@ -25,8 +25,11 @@ struct Manifest {
   std::map<std::string, File> files;
 };
 
-// Writes the manifest of a folder whose other files are all there; it reads them again to hash them.
-void write_manifest(const std::filesystem::path& folder, int64_t step, const Metrics& metrics);
+// The files of a folder whose names begin so. It reads them to hash them.
+std::map<std::string, Manifest::File> files_of(const std::filesystem::path& folder, const std::string& prefix = "");
+
+// Writes the manifest of a folder whose other files are all there.
+void write_manifest(const std::filesystem::path& folder, const Manifest& manifest);
 
 // Reads the manifest alone. Throws Error that names it, where it is missing, damaged, or no manifest.
 Manifest read_manifest(const std::filesystem::path& folder);

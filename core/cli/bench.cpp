@@ -30,6 +30,7 @@ void add_bench_command(CLI::App& app) {
   add_bench_score(*bench);
   add_bench_rollout(*bench);
   add_bench_train(*bench);
+  add_bench_device(*bench);
 }
 
 }  // namespace golong

@@ -10,6 +10,7 @@ void add_engine_bench_options(CLI::App& command, EngineBenchOptions& options, co
 
 void add_bench_rollout(CLI::App& bench);
 void add_bench_train(CLI::App& bench);
+void add_bench_device(CLI::App& bench);
 void add_bench_score(CLI::App& bench);
 
 }  // namespace golong

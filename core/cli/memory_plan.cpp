@@ -5,9 +5,9 @@
 #include <sstream>
 #include <utility>
 
-#include "core/cli/update_memory.h"
 #include "core/model/parameter_count.h"
 #include "core/rollout/page_layout.h"
+#include "core/scale/update_memory.h"
 #include "core/train/draw_size.h"
 
 namespace golong {

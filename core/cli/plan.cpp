@@ -1,4 +1,4 @@
-// golong plan CONFIG [--memory-bytes N] [--json]
+// golong plan CONFIG [--memory-bytes N | --devices 8xH100-80GB [--nodes N]] [--json]
 #include <boost/json.hpp>
 #include <cstdio>
 
@@ -6,6 +6,7 @@
 #include "core/base/machine.h"
 #include "core/cli/command.h"
 #include "core/cli/memory_plan.h"
+#include "core/cli/scale_plan.h"
 
 namespace golong {
 namespace {
@@ -16,6 +17,7 @@ struct Options {
   ConfigOptions config;
   int64_t memory = 0;  // 0: the machine's
   bool json = false;
+  ScaleOptions scale;  // where devices are named
 };
 
 ModelShape shape_of(const Config& config, const std::string& key, const std::string& folder) {
@@ -66,6 +68,12 @@ void run(const Options& options) {
     const std::string& folder = config.train.reference_model;
     reference = folder.empty() ? shape : shape_of(config, "train.reference_model", folder);
   }
+  if (!options.scale.devices.empty()) {
+    ScaleOptions scale = options.scale;
+    scale.json = options.json;
+    if (!print_scale_plan(config, shape, reference, scale)) throw ExitStatus{3};
+    return;
+  }
   if (options.memory == 0 && config.model.device != "cpu") {
     fail(name_of(config, "model.device"), ": say the memory of the device with --memory-bytes, 80000000000 for 80 GB");
   }
@@ -82,9 +90,20 @@ void add_plan_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("plan", "Says what memory a training takes, and whether it fits");
   auto options = std::make_shared<Options>();
   add_config_argument(*command, options->config);
-  command->add_option("--memory-bytes", options->memory, "Memory to fit into; without it, this machine's")
-      ->type_name("N")
-      ->check(CLI::Range(int64_t{1}, INT64_MAX));
+  CLI::Option* memory =
+      command->add_option("--memory-bytes", options->memory, "Memory to fit into; without it, this machine's")
+          ->type_name("N")
+          ->check(CLI::Range(int64_t{1}, INT64_MAX));
+  CLI::Option* devices =
+      command->add_option("--devices", options->scale.devices, "Plan for many ranks: devices of a node, 8xH100-80GB")
+          ->excludes(memory);
+  const auto of_devices = [&](const char* name, int64_t& value, const std::string& help) {
+    command->add_option(name, value, help)->type_name("N")->needs(devices)->check(CLI::Range(1, 1 << 24));
+  };
+  of_devices("--nodes", options->scale.nodes, "Nodes that have these devices; without it 1");
+  of_devices("--prompt-tokens", options->scale.prompt_tokens,
+             "Predict seconds for prompts so long; without it the longest");
+  of_devices("--response-tokens", options->scale.response_tokens, "Likewise for responses");
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options] { run(*options); });
 }

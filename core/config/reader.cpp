@@ -185,10 +185,9 @@ void ConfigReader::assign(const Field& field, const toml::node& node, const std:
     **optional = number("a number");
   } else if (auto text = std::get_if<std::string*>(&field.value)) {
     const std::string value = string_of(node, path);
-    const std::vector<std::string>& choices = field.limits.choices;
-    if (!choices.empty() && std::find(choices.begin(), choices.end(), value) == choices.end()) {
+    if (!within(field.limits, value)) {
       fail(where(node.source()), ": ", path, ": expected ", to_string(field.limits), ", found ", toml_string(value),
-           did_you_mean(value, choices));
+           did_you_mean(value, field.limits.choices));
     }
     **text = value;
   } else if (auto list = std::get_if<std::vector<std::string>*>(&field.value)) {

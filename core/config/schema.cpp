@@ -1,7 +1,9 @@
 #include "core/config/schema.h"
 
+#include <algorithm>
 #include <cmath>
 #include <sstream>
+#include <string_view>
 
 #include "core/text/chat_template.h"
 
@@ -42,10 +44,12 @@ void describe_memory(ConfigVisitor& visitor, Section& section) {
 
 std::string to_string(const Limits& limits) {
   if (!limits.choices.empty()) {
+    std::vector<std::string> all = limits.choices;
+    if (!limits.numbered.empty()) all.push_back(limits.numbered + "N");
     std::string text;
-    for (size_t i = 0; i < limits.choices.size(); ++i) {
-      if (i > 0) text += i + 1 == limits.choices.size() ? " or " : ", ";
-      text += '"' + limits.choices[i] + '"';
+    for (size_t i = 0; i < all.size(); ++i) {
+      if (i > 0) text += i + 1 == all.size() ? " or " : ", ";
+      text += '"' + all[i] + '"';
     }
     return text;
   }
@@ -65,6 +69,13 @@ bool within(const Limits& limits, double value) {
   const bool low = limits.open_minimum ? value > limits.minimum : value >= limits.minimum;
   const bool high = limits.open_maximum ? value < limits.maximum : value <= limits.maximum;
   return low && high;
+}
+
+bool within(const Limits& limits, const std::string& value) {
+  if (limits.choices.empty() || std::ranges::find(limits.choices, value) != limits.choices.end()) return true;
+  if (limits.numbered.empty() || !value.starts_with(limits.numbered)) return false;
+  const std::string_view digits = std::string_view(value).substr(limits.numbered.size());
+  return !digits.empty() && digits.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
 std::string type_name(const ConfigValue& value) {
@@ -89,9 +100,9 @@ void describe(ConfigVisitor& visitor, ModelConfig& model) {
   visitor.key("path", &model.path, "Hugging Face folder: config.json, tokenizer.json, *.safetensors.");
   visitor.key("dtype", &model.dtype, "Type of the weights and activations in memory.", one_of({"float32", "bfloat16"}));
   visitor.key("chat_template", &model.chat_template, "How messages become text.", one_of(ChatTemplate::names()));
-  std::vector<std::string> devices{"cpu", "cuda"};
-  for (char number = '0'; number < '8'; ++number) devices.push_back(std::string("cuda:") + number);
-  visitor.key("device", &model.device, "Where the model runs.", one_of(std::move(devices)));
+  visitor.key("device", &model.device,
+              "Where the model runs; \"cuda\" is the first CUDA device, \"cuda:1\" the second.",
+              {.choices = {"cpu", "cuda"}, .numbered = "cuda:"});
   visitor.key("deterministic", &model.deterministic,
               "On CUDA: the same run gives the same bits, so that a resumed one goes on exactly; the backward pass of "
               "attention takes up to three times as long. The CPU always does.");

@@ -21,13 +21,14 @@ using ConfigValue = std::variant<bool*, int64_t*, double*, std::optional<double>
                                  std::vector<std::string>*, std::map<std::string, double>*>;
 
 // What a value may be. Numbers: from minimum to maximum, without the bound itself where it is open. Strings: one of
-// `choices` where there are any.
+// `choices` where there are any, or `numbered` and a whole number from 0 on behind it.
 struct Limits {
   double minimum = -std::numeric_limits<double>::infinity();
   double maximum = std::numeric_limits<double>::infinity();
   bool open_minimum = false;
   bool open_maximum = false;
   std::vector<std::string> choices;
+  std::string numbered;  // "": none
 };
 
 inline Limits at_least(double minimum) { return {.minimum = minimum}; }
@@ -44,6 +45,7 @@ inline Limits one_of(std::vector<std::string> choices) { return {.choices = std:
 // "0 or more", "above 0, at most 1", "\"token_mean\", \"sequence_mean\" or \"fixed_length\""; "" where all is allowed.
 std::string to_string(const Limits& limits);
 bool within(const Limits& limits, double value);
+bool within(const Limits& limits, const std::string& value);
 
 // "an integer", "a list of strings", ...
 std::string type_name(const ConfigValue& value);

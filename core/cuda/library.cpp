@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/cuda/kernels.h"
+#include "core/cuda/nccl.h"
 #include "core/nn/device_kernels.h"
 
 namespace golong::cuda {
@@ -57,6 +58,7 @@ void reset_peak(int device) {
 }
 
 const nn::CudaLibrary kLibrary{{count, name, memory, capability, synchronize, give_back, used, peak, reset_peak},
+                               nccl,
                                device_kernels()};
 
 }  // namespace

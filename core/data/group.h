@@ -17,6 +17,7 @@ struct Gold {
   std::string language;
   std::string variant;
   std::string json;
+  std::string stray;  // what stands where an answer is looked for and is not known, for messages; "": nothing
   bool has_items = false;
   bool has_label = false;
   bool has_language = false;

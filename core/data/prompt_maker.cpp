@@ -178,6 +178,7 @@ Prompt PromptMaker::make(const Row& row, const std::string& uid) const {
   Gold gold = std::move(rendered.golds.front());
   if (gold.variant.empty()) gold.variant = row.gold.variant;  // a task need not repeat what the row says
   if (gold.json.empty()) gold.json = row.gold.json;
+  gold.stray = row.gold.stray;
   prompt.gold = std::make_shared<const Gold>(std::move(gold));
   return prompt;
 }
@@ -186,9 +187,14 @@ std::string PromptMaker::answer(const Prompt& prompt) const {
   const GoldView gold(*prompt.gold);
   std::string text;
   const golong_sink sink = plugin::sink(text);
-  state_->task(prompt.task).call("answer", [&](const golong_task& functions, void* instance, golong_error* error) {
-    return functions.answer(instance, &gold.get(), &sink, error);
-  });
+  try {
+    state_->task(prompt.task).call("answer", [&](const golong_task& functions, void* instance, golong_error* error) {
+      return functions.answer(instance, &gold.get(), &sink, error);
+    });
+  } catch (const Error& error) {
+    if (prompt.gold->stray.empty()) throw;
+    fail(error.what(), "; ", prompt.gold->stray);
+  }
   if (!is_valid_utf8(text)) fail("task ", prompt.task, " gave an answer that is no UTF-8");
   return text;
 }

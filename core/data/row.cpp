@@ -1,10 +1,12 @@
 #include "core/data/row.h"
 
+#include <algorithm>
 #include <charconv>
 #include <map>
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/nearest.h"
 #include "core/data/json_slice.h"
 #include "core/text/utf8.h"
 
@@ -81,6 +83,19 @@ std::string scalar_text(const JsonSlice& value) {
   return python_float(number);
 }
 
+const std::vector<std::string> kGoldMembers{"doc_ids", "golden_label", "summary", "data"};
+
+// Says which members of a struct are not among those that are known, with what was probably meant; "" where all are.
+std::string stray_members(const std::string& column, const Members& members, const std::vector<std::string>& known) {
+  std::string names, meant;
+  for (const auto& [name, value] : members) {
+    if (is_none(value) || std::ranges::find(known, name) != known.end()) continue;
+    names += (names.empty() ? "" : ", ") + json_quote(name);
+    if (meant.empty()) meant = did_you_mean(name, known);
+  }
+  return names.empty() ? "" : column + " has " + names + meant;
+}
+
 void read_struct(const Place& place, const JsonSlice& value, Gold& gold) {
   const Members members = value.members();
   if (const JsonSlice items = member(members, "doc_ids"); !is_none(items)) {
@@ -96,6 +111,7 @@ void read_struct(const Place& place, const JsonSlice& value, Gold& gold) {
     gold.has_language = true;
     gold.language = text_or_empty(place, "reward_model.ground_truth.summary", language);
   }
+  gold.stray = stray_members("reward_model.ground_truth", members, kGoldMembers);
 }
 
 // A struct, a single answer, or a list whose last element is one of these. `gold.json` stays the whole value.
@@ -173,7 +189,10 @@ Row read_row(const JsonSlice& json, const Place& place) {
   }
   if (const JsonSlice model = member(columns, "reward_model"); !is_none(model)) {
     if (!model.is(Kind::object)) place.wrong("reward_model", model, "an object with ground_truth");
-    read_ground_truth(place, member(model.members(), "ground_truth"), row.gold);
+    const Members members = model.members();
+    const JsonSlice truth = member(members, "ground_truth");
+    if (is_none(truth)) row.gold.stray = stray_members("reward_model", members, {"ground_truth"});
+    read_ground_truth(place, truth, row.gold);
   }
   // The published code knows these two by their source alone, whatever reward_mode they name.
   const bool by_source = row.data_source == "selection" || row.data_source == "retrieval_calculate";

@@ -5,15 +5,6 @@
 
 namespace golong {
 
-void decode(std::vector<Group>& groups, const Tokenizer& tokenizer, const StopStrings& stop) {
-  for (Group& group : groups) {
-    for (Response& response : group.responses) {
-      response.text = tokenizer.decode(response.token_ids, true);
-      if (const size_t end = stop.find(response.text); end != std::string::npos) response.text.resize(end);
-    }
-  }
-}
-
 namespace {
 
 // Sums of one task while groups come in.
@@ -53,23 +44,22 @@ std::vector<size_t> rows_to_measure(const Dataset& dataset, const EvalConfig& co
   return rows;
 }
 
-Evaluation evaluate(RolloutEngine& engine, const Scorer& scorer, const Dataset& dataset,
-                    const std::shared_ptr<const Tokenizer>& tokenizer, const std::vector<int32_t>& stop_ids,
-                    const Config& config, int64_t weights_step, const std::function<bool()>& should_stop,
-                    const std::function<void(size_t done)>& on_progress) {
+Evaluation evaluate(Answerer& answerer, const Dataset& dataset, const std::shared_ptr<const Tokenizer>& tokenizer,
+                    const std::vector<int32_t>& stop_ids, const Config& config, int64_t weights_step,
+                    const std::function<bool()>& should_stop, const std::function<void(size_t done)>& on_progress) {
   const std::vector<size_t> chosen = rows_to_measure(dataset, config.eval);
   const Sampling sampling = eval_sampling(config, stop_ids, tokenizer);
   std::map<std::string, Tally> tallies;
-  // As many prompts at a time as the engine runs together, so that memory stays bounded.
-  size_t batch = static_cast<size_t>(std::max<int64_t>(1, config.rollout.max_running_responses / config.eval.n));
+  // As many prompts at a time as the engines run together, so that memory stays bounded.
+  const int64_t together = config.rollout.max_running_responses / config.eval.n;
+  const auto batch = static_cast<size_t>(std::max<int64_t>(1, together) * answerer.ranks());
   for (size_t start = 0; start < chosen.size(); start += batch) {
     std::vector<Prompt> prompts;
     for (size_t i = start; i < std::min(chosen.size(), start + batch); ++i)
       prompts.push_back(dataset.prompt(chosen[i]));
-    std::vector<Group> groups = engine.generate(std::move(prompts), sampling, static_cast<uint64_t>(config.eval.seed),
-                                                Stream::eval, weights_step, {.should_stop = should_stop});
-    decode(groups, *tokenizer, sampling.stop);
-    scorer.score(groups);
+    const std::vector<Group> groups =
+        answerer.answer(std::move(prompts), sampling, static_cast<uint64_t>(config.eval.seed), Stream::eval,
+                        weights_step, {.should_stop = should_stop});
     for (const Group& group : groups) tallies[group.prompt.task].add(group, config.rewards);
     if (on_progress) on_progress(std::min(chosen.size(), start + batch));
   }

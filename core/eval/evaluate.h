@@ -7,10 +7,9 @@
 
 #include "core/config/config.h"
 #include "core/data/dataset.h"
+#include "core/eval/answerer.h"
 #include "core/report/metrics.h"
 #include "core/report/summary.h"
-#include "core/rollout/engine.h"
-#include "core/score/scorer.h"
 
 namespace golong {
 
@@ -29,12 +28,9 @@ std::vector<size_t> rows_to_measure(const Dataset& dataset, const EvalConfig& co
 // Answers the rows to measure n times as `config.eval` says. The noise is that of Stream::eval and eval.seed: two
 // models see the same. `weights_step` names the weights. Rows of which nothing was scored are left out of the means.
 // Throws Stopped.
-Evaluation evaluate(RolloutEngine& engine, const Scorer& scorer, const Dataset& dataset,
-                    const std::shared_ptr<const Tokenizer>& tokenizer, const std::vector<int32_t>& stop_ids,
-                    const Config& config, int64_t weights_step, const std::function<bool()>& should_stop = {},
+Evaluation evaluate(Answerer& answerer, const Dataset& dataset, const std::shared_ptr<const Tokenizer>& tokenizer,
+                    const std::vector<int32_t>& stop_ids, const Config& config, int64_t weights_step,
+                    const std::function<bool()>& should_stop = {},
                     const std::function<void(size_t done)>& on_progress = {});
-
-// Fills `text` of every response: up to the stop string that ended it, where one did.
-void decode(std::vector<Group>& groups, const Tokenizer& tokenizer, const StopStrings& stop);
 
 }  // namespace golong

@@ -44,6 +44,13 @@ class Parameters {
     nn::Linear up = linear(at + "up_proj", intermediate, hidden, bias);
     return {std::move(gate), std::move(up), linear(at + "down_proj", hidden, intermediate, bias)};
   }
+  // An expert that another rank keeps.
+  void pass_over(int64_t hidden, int64_t intermediate) {
+    if (!source_.pass_over) return;
+    for (const auto& size : {std::vector{intermediate, hidden}, {intermediate, hidden}, {hidden, intermediate}}) {
+      source_.pass_over(size);
+    }
+  }
   std::vector<std::pair<std::string, at::Tensor>> all() && { return std::move(all_); }
 
  private:
@@ -51,7 +58,21 @@ class Parameters {
   std::vector<std::pair<std::string, at::Tensor>> all_;
 };
 
-Layer make_layer(const ModelShape& shape, int64_t index, Parameters& parameters) {
+nn::Experts make_experts(const ModelShape& shape, const std::string& at, const parallel::Group& ranks,
+                         Parameters& parameters) {
+  const int64_t count = shape.experts.count / ranks.size(), first = ranks.rank() * count;
+  nn::Experts experts(count);
+  for (int64_t e = 0; e < shape.experts.count; ++e) {
+    if (e < first || e >= first + count) {
+      parameters.pass_over(shape.hidden, shape.experts.intermediate);
+      continue;
+    }
+    experts.add(parameters.mlp(at + std::to_string(e) + ".", shape.hidden, shape.experts.intermediate));
+  }
+  return experts;
+}
+
+Layer make_layer(const ModelShape& shape, int64_t index, const parallel::Group& experts, Parameters& parameters) {
   const std::string at = "model.layers." + std::to_string(index) + ".", attention = at + "self_attn.";
   const int64_t c = shape.hidden, d = shape.head_dim;
   const bool bias = shape.attention_bias;
@@ -71,21 +92,19 @@ Layer make_layer(const ModelShape& shape, int64_t index, Parameters& parameters)
     return layer;
   }
   layer.router = parameters.linear(at + "mlp.gate", shape.experts.count, c);
-  layer.experts = nn::Experts(shape.experts.count);
-  for (int64_t e = 0; e < shape.experts.count; ++e) {
-    const std::string expert = at + "mlp.experts." + std::to_string(e) + ".";
-    layer.experts.add(parameters.mlp(expert, c, shape.experts.intermediate));
-  }
+  layer.experts = make_experts(shape, at + "mlp.experts.", experts, parameters);
   return layer;
 }
 
 class Decoder : public Model {
  public:
-  Decoder(const ModelShape& shape, const ParameterSource& source) {
+  Decoder(const ModelShape& shape, const ParameterSource& source, const parallel::Group& experts) {
+    check_expert_ranks(shape, experts.size());
     shape_ = shape;
+    expert_ranks_ = experts;
     Parameters parameters(source);
     embedding_ = parameters.take("model.embed_tokens.weight", {shape.vocabulary, shape.hidden});
-    for (int64_t i = 0; i < shape.layers; ++i) layers_.push_back(make_layer(shape, i, parameters));
+    for (int64_t i = 0; i < shape.layers; ++i) layers_.push_back(make_layer(shape, i, experts, parameters));
     norm_ = parameters.take("model.norm.weight", {shape.hidden});
     head_ = shape.tied ? embedding_ : parameters.take("lm_head.weight", {shape.vocabulary, shape.hidden});
     parameters_ = std::move(parameters).all();
@@ -130,9 +149,9 @@ class Decoder : public Model {
     const at::Tensor v = layer.v(h).view({tokens, shape_.kv_heads, d});
     x = x + layer.o(attention.attend(index, q, k, v, scale).reshape({tokens, shape_.heads * d}));
     h = nn::rms_norm(x, layer.post_norm, shape_.rms_norm_eps);
-    x = x + (layer.router.weight.defined()
-                 ? nn::mix_experts(h, layer.router, layer.experts, shape_.experts.per_token, shape_.experts.normalize)
-                 : layer.mlp(h));
+    x = x + (layer.router.weight.defined() ? nn::mix_experts(h, layer.router, layer.experts, shape_.experts.per_token,
+                                                             shape_.experts.normalize, expert_ranks_)
+                                           : layer.mlp(h));
     return {x, k, v};
   }
 
@@ -144,8 +163,9 @@ class Decoder : public Model {
 
 }  // namespace
 
-std::unique_ptr<Model> make_decoder(const ModelShape& shape, const ParameterSource& source) {
-  return std::make_unique<Decoder>(shape, source);
+std::unique_ptr<Model> make_decoder(const ModelShape& shape, const ParameterSource& source,
+                                    const parallel::Group& experts) {
+  return std::make_unique<Decoder>(shape, source, experts);
 }
 
 }  // namespace golong

@@ -4,12 +4,16 @@
 #include <memory>
 
 #include "core/model/shape.h"
+#include "core/parallel/group.h"
 
 namespace golong {
 
 class Model;
 struct ParameterSource;
 
-std::unique_ptr<Model> make_decoder(const ModelShape& shape, const ParameterSource& source);
+// Takes of the experts those that this rank of `experts` keeps: rank r of N of each layer's E those from r*E/N up to
+// (r+1)*E/N. Throws Error where N does not divide E.
+std::unique_ptr<Model> make_decoder(const ModelShape& shape, const ParameterSource& source,
+                                    const parallel::Group& experts = {});
 
 }  // namespace golong

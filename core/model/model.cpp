@@ -5,6 +5,7 @@
 #include <ATen/Context.h>
 
 #include <boost/json.hpp>
+#include <cassert>
 #include <cmath>
 
 #include "core/base/error.h"
@@ -32,27 +33,32 @@ at::Tensor GroupAttention::attend(int64_t, const at::Tensor& q, const at::Tensor
   return nn::group_attention(q, k, v, groups_, scale);
 }
 
-std::unique_ptr<Model> load_model(const fs::path& folder, at::ScalarType dtype, at::Device device) {
+bool is_of_expert(const std::string& name) { return name.find(".mlp.experts.") != std::string::npos; }
+
+std::unique_ptr<Model> load_model(const fs::path& folder, at::ScalarType dtype, at::Device device,
+                                  const parallel::Group& experts) {
   const ModelShape shape = read_shape(folder);
+  check_expert_ranks(shape, experts.size());
   const StoredWeights weights(folder);
   check_weights(shape, weights, folder);
-  check_memory(shape, dtype, device);
-  const auto source = [&](const std::string& name, const std::vector<int64_t>&) {
+  check_memory(shape, dtype, device, experts);
+  const auto take = [&](const std::string& name, const std::vector<int64_t>&) {
     return weights.copy(name, dtype, device).requires_grad_(true);
   };
-  return make_decoder(shape, {source});
+  return make_decoder(shape, {take, {}}, experts);
 }
 
 bool has_weights(const fs::path& folder) {
   return fs::exists(folder / "model.safetensors") || fs::exists(folder / "model.safetensors.index.json");
 }
 
-std::unique_ptr<Model> make_model(const ModelShape& shape, at::ScalarType dtype, at::Device device, uint64_t seed) {
-  check_memory(shape, dtype, device);
+std::unique_ptr<Model> make_model(const ModelShape& shape, at::ScalarType dtype, at::Device device, uint64_t seed,
+                                  const parallel::Group& experts) {
+  check_memory(shape, dtype, device, experts);
   at::Generator generator = at::globalContext().defaultGenerator(device).clone();
   generator.set_current_seed(seed);
   double residual = 0.02 / std::sqrt(2.0 * static_cast<double>(shape.layers));
-  auto source = [&](const std::string& name, const std::vector<int64_t>& size) {
+  const auto take = [&](const std::string& name, const std::vector<int64_t>& size) {
     bool into_residual =
         name.find("o_proj.weight") != std::string::npos || name.find("down_proj.weight") != std::string::npos;
     at::Tensor tensor = at::empty(size, at::TensorOptions().device(device));
@@ -63,11 +69,16 @@ std::unique_ptr<Model> make_model(const ModelShape& shape, at::ScalarType dtype,
     }
     return tensor.to(dtype).requires_grad_(true);
   };
-  return make_decoder(shape, {source});
+  // The numbers of an expert are the same whoever keeps those before it.
+  const auto pass_over = [&](const std::vector<int64_t>& size) {
+    at::empty(size, at::TensorOptions().device(device)).normal_(0, 1, generator);
+  };
+  return make_decoder(shape, {take, pass_over}, experts);
 }
 
 void save_model(const Model& model, const fs::path& folder, at::ScalarType dtype, const fs::path& source,
                 int64_t shard_bytes) {
+  assert(model.expert_ranks().alone());
   write_model_folder(folder, model.parameters(), dtype, model.shape().json, source, shard_bytes);
 }
 

@@ -13,6 +13,7 @@
 #include "core/model/shape.h"
 #include "core/model/weight_files.h"
 #include "core/nn/attention.h"
+#include "core/parallel/group.h"
 
 namespace golong {
 
@@ -54,8 +55,12 @@ class Model {
   const ModelShape& shape() const { return shape_; }
   at::ScalarType dtype() const { return dtype_; }
   at::Device device() const { return device_; }
+  // Keep the experts of each layer among them: rank r of N those from r*E/N up to (r+1)*E/N of E. They run each forward
+  // and backward pass together, each over its own tokens, of which there may be none. Alone: all experts are here.
+  const parallel::Group& expert_ranks() const { return expert_ranks_; }
 
-  // Parameters by their Hugging Face names, in a fixed order; no lm_head where it is tied. The same tensors that the
+  // Parameters by their Hugging Face names, in a fixed order; no lm_head where it is tied, and no experts that another
+  // rank keeps. The same tensors that the
   // forward uses: an optimizer that updates them in place changes what the next rollout generates.
   virtual const std::vector<std::pair<std::string, at::Tensor>>& parameters() const = 0;
 
@@ -76,21 +81,29 @@ class Model {
   ModelShape shape_;
   at::ScalarType dtype_ = at::kFloat;
   at::Device device_ = at::kCPU;
+  parallel::Group expert_ranks_;
 };
 
+// Whether a parameter is an expert's, by its name.
+bool is_of_expert(const std::string& name);
+
 // Opens a Hugging Face folder (config.json, model.safetensors or shards). Throws Error that lists wrong or missing
-// tensors by name with expected and found shape. Memory: the weights in `dtype`, and one tensor as it is stored.
-std::unique_ptr<Model> load_model(const std::filesystem::path& folder, at::ScalarType dtype, at::Device device);
+// tensors by name with expected and found shape, and one that names parallel.expert where the ranks of `experts` cannot
+// share out the experts evenly. Memory: the weights in `dtype`, without experts that other ranks keep, and one tensor
+// as it is stored.
+std::unique_ptr<Model> load_model(const std::filesystem::path& folder, at::ScalarType dtype, at::Device device,
+                                  const parallel::Group& experts = {});
 
 // Whether the folder has weights; one with config.json alone describes a model.
 bool has_weights(const std::filesystem::path& folder);
 
 // Makes a model with fresh weights (normal, 0.02, residual projections scaled by 1/sqrt(2*layers); norms 1), drawn on
-// the device from the seed.
-std::unique_ptr<Model> make_model(const ModelShape& shape, at::ScalarType dtype, at::Device device, uint64_t seed);
+// the device from the seed; the same on any number of ranks.
+std::unique_ptr<Model> make_model(const ModelShape& shape, at::ScalarType dtype, at::Device device, uint64_t seed,
+                                  const parallel::Group& experts = {});
 
 // Writes config.json and the weights in `dtype` (write_weights) into `folder`, and copies the tokenizer files of
-// `source` if given.
+// `source` if given. All experts are here.
 void save_model(const Model& model, const std::filesystem::path& folder, at::ScalarType dtype,
                 const std::filesystem::path& source = {}, int64_t shard_bytes = shard_bytes_of_hub);
 

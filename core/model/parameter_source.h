@@ -12,6 +12,8 @@ namespace golong {
 struct ParameterSource {
   // The tensor of a parameter by its Hugging Face name and shape, in the model's dtype and on its device.
   std::function<at::Tensor(const std::string& name, const std::vector<int64_t>& shape)> take;
+  // Hears of a parameter that stands here but that another rank keeps. May be empty.
+  std::function<void(const std::vector<int64_t>& shape)> pass_over;
 };
 
 }  // namespace golong

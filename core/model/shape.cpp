@@ -111,4 +111,17 @@ ModelShape read_shape(const std::filesystem::path& folder) {
   return shape;
 }
 
+void check_expert_ranks(const ModelShape& shape, int64_t ranks) {
+  if (ranks == 1) return;
+  const int64_t count = shape.experts.count;
+  if (count == 0) {
+    fail("parallel.expert is ", ranks, ", but a ", shape.architecture,
+         " of this config has no experts: its layers are dense; set parallel.expert = 1");
+  }
+  if (count % ranks != 0) {
+    fail("parallel.expert is ", ranks, ", but the model has ", count,
+         " experts in a layer, which so many ranks cannot share evenly; take a number that divides ", count);
+  }
+}
+
 }  // namespace golong

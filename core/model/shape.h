@@ -61,4 +61,7 @@ struct ModelShape {
 // what is expected.
 ModelShape read_shape(const std::filesystem::path& folder);
 
+// Throws Error where the experts of a model cannot be shared out evenly over so many ranks (parallel.expert).
+void check_expert_ranks(const ModelShape& shape, int64_t ranks);
+
 }  // namespace golong

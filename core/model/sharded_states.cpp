@@ -20,7 +20,7 @@ StatesOf states_of(const std::string& parameter) {
 }
 
 ShardedStates::ShardedStates(Model& model, const parallel::Mesh& mesh, parallel::Split split)
-    : model_(model), mesh_(mesh), layers_(static_cast<size_t>(model.shape().layers)) {
+    : model_(model), mesh_(mesh), split_(split), layers_(static_cast<size_t>(model.shape().layers)) {
   std::map<StatesOf, std::vector<std::pair<std::string, at::Tensor>>> parameters;  // in order, those of no layer first
   for (const auto& parameter : model.parameters()) parameters[states_of(parameter.first)].push_back(parameter);
   units_.reserve(parameters.size());

@@ -57,6 +57,8 @@ class ShardedStates : public LayerWeights {
   void spread_weights();  // after the pieces' weights were changed
 
   std::vector<parallel::Piece> pieces() const;
+  // Whether the ranks of a replica meet in each pass.
+  bool in_step() const { return split_ != parallel::Split::optimizer && !mesh_.replica.alone(); }
   const parallel::Group& replica() const { return mesh_.replica; }
 
   void before_forward(int64_t layer) override;
@@ -74,6 +76,7 @@ class ShardedStates : public LayerWeights {
 
   Model& model_;
   const parallel::Mesh& mesh_;
+  const parallel::Split split_;
   std::vector<parallel::FlatUnit> units_;
   Units roots_;
   std::vector<Units> layers_;  // the units of each

@@ -52,7 +52,7 @@ void check_weights(const ModelShape& shape, const StoredWeights& weights, const 
     if (found != left.end()) left.erase(found);
     return at::empty({0});
   };
-  make_decoder(shape, {check});
+  make_decoder(shape, {check, {}});
   if (shape.tied) left.erase("lm_head.weight");
   for (const auto& [name, tensor] : left) {
     if (name.ends_with(".rotary_emb.inv_freq")) continue;  // old files keep it; it follows from config.json
@@ -61,7 +61,7 @@ void check_weights(const ModelShape& shape, const StoredWeights& weights, const 
   if (!problems.empty()) raise();
 }
 
-void check_memory(const ModelShape& shape, at::ScalarType dtype, at::Device device) {
+void check_memory(const ModelShape& shape, at::ScalarType dtype, at::Device device, const parallel::Group& experts) {
   const auto memory = static_cast<uint64_t>(nn::memory_of(device));
   if (memory == 0) return;  // unknown
   double bytes = 0;
@@ -76,7 +76,7 @@ void check_memory(const ModelShape& shape, at::ScalarType dtype, at::Device devi
     }
     return at::empty({0});
   };
-  make_decoder(shape, {count});
+  make_decoder(shape, {count, {}}, experts);
 }
 
 }  // namespace golong

@@ -22,8 +22,8 @@ at::Tensor group_attention(const at::Tensor& q, const at::Tensor& k, const at::T
                            const std::vector<GroupLayout>& groups, double scale);
 
 // The responses of one group alone, behind a prompt whose keys and values are given: for groups that are run part by
-// part. q [T, H, D], k and v [T, Hkv, D] of the responses' tokens, T = sum of `lengths`; prompt_k and prompt_v [P, Hkv,
-// D]. Gradients to all five. Returns [T, H, D].
+// part. q [T, H, D], k and v [T, Hkv, D] of the responses' tokens, T = sum of `lengths`, maybe 0; prompt_k and prompt_v
+// [P, Hkv, D]. Gradients to all five. Returns [T, H, D].
 at::Tensor response_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& prompt_k,
                               const at::Tensor& prompt_v, const std::vector<int64_t>& lengths, double scale);
 

@@ -7,24 +7,47 @@
 namespace golong::nn {
 namespace {
 
-at::Tensor index(const std::vector<int64_t>& values, const at::Tensor& like) {
-  return at::tensor(values, at::kLong).to(like.device());
-}
+// Some tokens or places, in the order in which they are wanted. Where each follows the one before, as in responses of
+// one length, they are a part of the tensor and nothing is copied.
+class Chosen {
+ public:
+  Chosen(const std::vector<int64_t>& ids, at::Device device)
+      : first_(ids[0]), count_(static_cast<int64_t>(ids.size())) {
+    for (int64_t i = 0; i < count_; ++i) {
+      if (ids[static_cast<size_t>(i)] == first_ + i) continue;
+      ids_ = at::tensor(ids, at::kLong).to(device);
+      break;
+    }
+  }
+
+  at::Tensor of(const at::Tensor& x) const { return ids_.defined() ? x.index_select(0, ids_) : part(x); }
+  void write(const at::Tensor& to, const at::Tensor& rows) const {
+    ids_.defined() ? at::Tensor(to).index_copy_(0, ids_, rows) : part(to).copy_(rows);
+  }
+  void add(const at::Tensor& to, const at::Tensor& rows) const {
+    ids_.defined() ? at::Tensor(to).index_add_(0, ids_, rows) : part(to).add_(rows);
+  }
+
+ private:
+  at::Tensor part(const at::Tensor& x) const { return x.narrow(0, first_, count_); }
+
+  int64_t first_, count_;
+  at::Tensor ids_;  // undefined: first_ .. first_ + count_ - 1
+};
+
+struct ChosenOfBucket {
+  Chosen all, places, tokens;
+  ChosenOfBucket(const Bucket& bucket, at::Device device)
+      : all(bucket.gather, device), places(bucket.places, device), tokens(bucket.tokens, device) {}
+};
 
 // [T, H, ...] gathered into [rows, H, length, ...]
-at::Tensor gather(const at::Tensor& x, const Bucket& bucket, const at::Tensor& places) {
-  at::Tensor taken = x.index_select(0, places);
-  std::vector<int64_t> shape = taken.sizes().vec();
-  shape[0] = bucket.length;
-  shape.insert(shape.begin(), bucket.rows);
-  return taken.view(shape).transpose(1, 2);
+at::Tensor gather(const at::Tensor& x, const Bucket& bucket, const Chosen& all) {
+  return all.of(x).unflatten(0, {bucket.rows, bucket.length}).transpose(1, 2);
 }
 
 // The inverse for the places that are no padding: [rows, H, length, ...] -> [tokens of the bucket, H, ...]
-at::Tensor scatter(const at::Tensor& x, const at::Tensor& places) {
-  at::Tensor flat = x.transpose(1, 2).flatten(0, 1);
-  return flat.index_select(0, places);
-}
+at::Tensor scatter(const at::Tensor& x, const Chosen& places) { return places.of(x.transpose(1, 2).flatten(0, 1)); }
 
 }  // namespace
 
@@ -63,13 +86,13 @@ std::vector<Bucket> make_buckets(std::vector<Piece> pieces) {
 void buckets_forward(const std::vector<Bucket>& buckets, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                      double scale, at::Tensor& out, at::Tensor& lse) {
   for (const Bucket& bucket : buckets) {
-    const at::Tensor all = index(bucket.gather, q), places = index(bucket.places, q), tokens = index(bucket.tokens, q);
-    const Partial own =
-        segment_forward(gather(q, bucket, all), gather(k, bucket, all), gather(v, bucket, all), true, scale);
-    at::Tensor merged_out = out.index_select(0, tokens), merged_lse = lse.index_select(0, tokens);
-    merge_rows(merged_out, merged_lse, scatter(own.out, places), scatter(own.lse, places));
-    out.index_copy_(0, tokens, merged_out);
-    lse.index_copy_(0, tokens, merged_lse);
+    const ChosenOfBucket chosen(bucket, q.device());
+    const Partial own = segment_forward(gather(q, bucket, chosen.all), gather(k, bucket, chosen.all),
+                                        gather(v, bucket, chosen.all), true, scale);
+    at::Tensor merged_out = chosen.tokens.of(out), merged_lse = chosen.tokens.of(lse);
+    merge_rows(merged_out, merged_lse, scatter(own.out, chosen.places), scatter(own.lse, chosen.places));
+    chosen.tokens.write(out, merged_out);
+    chosen.tokens.write(lse, merged_lse);
   }
 }
 
@@ -77,17 +100,21 @@ void buckets_backward(const std::vector<Bucket>& buckets, const at::Tensor& grad
                       const at::Tensor& k, const at::Tensor& v, const at::Tensor& out, const at::Tensor& lse,
                       double scale, SegmentGradients to) {
   for (const Bucket& bucket : buckets) {
-    const at::Tensor all = index(bucket.gather, q), places = index(bucket.places, q), tokens = index(bucket.tokens, q);
-    // Padding has gradient 0, so it adds nothing to what it repeats.
-    at::Tensor padded = at::zeros({bucket.rows * bucket.length, q.size(1), q.size(2)}, grad.options());
-    padded.index_copy_(0, places, grad.index_select(0, tokens));
+    const ChosenOfBucket chosen(bucket, q.device());
+    at::Tensor padded = chosen.tokens.of(grad);
+    if (bucket.places.size() < bucket.gather.size()) {
+      // Padding has gradient 0, so it adds nothing to what it repeats.
+      const at::Tensor places = at::zeros({bucket.rows * bucket.length, q.size(1), q.size(2)}, grad.options());
+      chosen.places.write(places, padded);
+      padded = places;
+    }
     padded = padded.view({bucket.rows, bucket.length, q.size(1), q.size(2)}).transpose(1, 2);
-    const Partial merged{gather(out, bucket, all), gather(lse, bucket, all)};
-    const SegmentGradients own = segment_backward(padded, gather(q, bucket, all), gather(k, bucket, all),
-                                                  gather(v, bucket, all), merged, true, scale);
-    to.q.index_add_(0, tokens, scatter(own.q, places));
-    to.k.index_copy_(0, tokens, scatter(own.k, places));
-    to.v.index_copy_(0, tokens, scatter(own.v, places));
+    const Partial merged{gather(out, bucket, chosen.all), gather(lse, bucket, chosen.all)};
+    const SegmentGradients own = segment_backward(padded, gather(q, bucket, chosen.all), gather(k, bucket, chosen.all),
+                                                  gather(v, bucket, chosen.all), merged, true, scale);
+    chosen.tokens.add(to.q, scatter(own.q, chosen.places));
+    chosen.tokens.write(to.k, scatter(own.k, chosen.places));
+    chosen.tokens.write(to.v, scatter(own.v, chosen.places));
   }
 }
 

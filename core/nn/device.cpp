@@ -52,7 +52,7 @@ int number_of(const std::string& name) {
 c10::Device open_device(const std::string& name) {
   if (name == "cpu") return c10::kCPU;
   const int number = number_of(name);
-  if (number < 0) fail("device \"", name, "\" is not known; expected \"cpu\", \"cuda\" or \"cuda:1\"");
+  if (number < 0) fail("device \"", name, "\" is not known; expected \"cpu\", \"cuda\" or \"cuda:N\"");
   const int count = device_count();
   if (count == 0) {
     fail("device \"", name, "\": there is no CUDA device, or its driver is too old for this LibTorch; ",
@@ -89,6 +89,10 @@ void give_back_memory(c10::Device device) {
 
 void synchronize(c10::Device device) {
   if (device.is_cuda()) cuda_library().devices.synchronize(device.index());
+}
+
+std::shared_ptr<const parallel::Backends> collective_backends(c10::Device device) {
+  return device.is_cuda() ? cuda_library().nccl(device.index()) : nullptr;
 }
 
 void DeviceMark::set(c10::Device device) {

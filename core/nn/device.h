@@ -5,10 +5,15 @@
 #include <c10/core/Event.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "core/base/machine.h"
+
+namespace golong::parallel {
+class Backends;
+}
 
 namespace golong::nn {
 
@@ -51,6 +56,9 @@ class PeakMemory {
   int64_t start_ = 0;                     // of a CUDA device
   std::optional<ProcessMemory> process_;  // of the CPU
 };
+
+// How ranks with a device each make groups that exchange its tensors: NCCL; nullptr for the CPU, where Gloo does.
+std::shared_ptr<const parallel::Backends> collective_backends(c10::Device device);
 
 // "NVIDIA H200, 150.1 GB" for each CUDA device, or why CUDA cannot be used; "" where there is no device.
 std::string describe_cuda_devices();

@@ -4,9 +4,14 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "core/nn/decode_item.h"
+
+namespace golong::parallel {
+class Backends;
+}
 
 namespace golong::nn {
 
@@ -80,6 +85,7 @@ struct DeviceKernels {
 
 struct CudaLibrary {
   CudaDevices devices;
+  std::shared_ptr<const parallel::Backends> (*nccl)(int device);
   const DeviceKernels* kernels;  // nullptr: built without nvcc
 };
 

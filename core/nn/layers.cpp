@@ -12,6 +12,7 @@
 
 #include "core/nn/device_kernels.h"
 #include "core/nn/few_rows.h"
+#include "core/nn/numbers.h"
 #include "core/nn/row_kernels.h"
 
 #if !defined(INTRA_OP_PARALLEL) && !defined(__clang_analyzer__)  // clang-tidy reads it without
@@ -24,11 +25,8 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// Ours on the CPU in float32, and on a device that brings its own; ATen's operations elsewhere.
-bool has_row_kernels(const at::Tensor& x) { return x.device().is_cpu() && x.scalar_type() == at::kFloat; }
+// Elementwise kernels of ours on the CPU, and those of a device that brings its own; ATen's operations elsewhere.
 bool has_fused(const at::Tensor& x) { return has_row_kernels(x) || device_kernels(x); }
-
-const float* data(const at::Tensor& x) { return x.const_data_ptr<float>(); }
 
 // Shares rows out to threads, some 32K elements at a time.
 template <class Body>
@@ -40,11 +38,13 @@ struct RmsNormFunction : torch::autograd::Function<RmsNormFunction> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& input, const at::Tensor& weight, double epsilon) {
     at::Tensor x = input.contiguous(), y = at::empty_like(x), w = weight.contiguous();
     const int64_t width = x.size(-1), rows = x.numel() / width;
-    at::Tensor inverse = at::empty({rows}, x.options());
-    float *to = y.mutable_data_ptr<float>(), *scales = inverse.mutable_data_ptr<float>();
-    parallel_rows(rows, width, [&](int64_t begin, int64_t end) {
-      rms_norm_rows(data(x) + begin * width, data(w), end - begin, width, static_cast<float>(epsilon),
-                    to + begin * width, scales + begin);
+    at::Tensor inverse = at::empty({rows}, x.options().dtype(at::kFloat));
+    with_type_of(x, [&]<class Number>(Number) {
+      parallel_rows(rows, width, [&](int64_t begin, int64_t end) {
+        const int64_t at = begin * width;
+        rms_norm_rows(data<Number>(x) + at, data<Number>(w), end - begin, width, static_cast<float>(epsilon),
+                      mutable_data<Number>(y) + at, mutable_data(inverse) + begin);
+      });
     });
     ctx->save_for_backward({x, w, inverse});
     return y;
@@ -57,17 +57,19 @@ struct RmsNormFunction : torch::autograd::Function<RmsNormFunction> {
     const int64_t width = x.size(-1), rows = x.numel() / width;
     // Parts of a fixed size, summed in their order: the gradient does not depend on the number of threads.
     const int64_t part = std::max<int64_t>(1, 65536 / width), parts = (rows + part - 1) / part;
-    at::Tensor grad_parts = at::zeros({parts, width}, x.options()), grad_weight = at::zeros({width}, x.options());
-    float *to = grad_x.mutable_data_ptr<float>(), *sums = grad_parts.mutable_data_ptr<float>();
-    at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t p = begin; p < end; ++p) {
-        int64_t first = p * part, count = std::min(part, rows - first);
-        rms_norm_rows_backward(data(grad) + first * width, data(x) + first * width, data(w), data(inverse) + first,
-                               count, width, to + first * width, sums + p * width);
-      }
+    at::Tensor grad_parts = at::zeros({parts, width}, inverse.options()),
+               grad_weight = at::zeros({width}, inverse.options());
+    with_type_of(x, [&]<class Number>(Number) {
+      at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t p = begin; p < end; ++p) {
+          const int64_t first = p * part, count = std::min(part, rows - first), at = first * width;
+          rms_norm_rows_backward(data<Number>(grad) + at, data<Number>(x) + at, data<Number>(w), data(inverse) + first,
+                                 count, width, mutable_data<Number>(grad_x) + at, mutable_data(grad_parts) + p * width);
+        }
+      });
     });
     for (int64_t p = 0; p < parts; ++p) grad_weight.add_(grad_parts[p]);
-    return {grad_x, grad_weight, at::Tensor()};
+    return {grad_x, grad_weight.to(w.scalar_type()), at::Tensor()};
   }
 };
 
@@ -77,12 +79,13 @@ at::Tensor rotated(const at::Tensor& input, const Rotary& rotary, float directio
   }
   at::Tensor x = input.contiguous(), y = at::empty_like(x);
   const int64_t tokens = x.size(0), heads = x.size(1), width = x.size(2), stride = heads * width;
-  float* to = y.mutable_data_ptr<float>();
-  parallel_rows(tokens, stride, [&](int64_t begin, int64_t end) {
-    for (int64_t t = begin; t < end; ++t) {
-      rotate_rows(data(x) + t * stride, data(rotary.cos) + t * width, data(rotary.sin) + t * width, heads, width,
-                  direction, to + t * stride);
-    }
+  with_type_of(x, [&]<class Number>(Number) {
+    parallel_rows(tokens, stride, [&](int64_t begin, int64_t end) {
+      for (int64_t t = begin; t < end; ++t) {
+        rotate_rows(data<Number>(x) + t * stride, data(rotary.cos) + t * width, data(rotary.sin) + t * width, heads,
+                    width, direction, mutable_data<Number>(y) + t * stride);
+      }
+    });
   });
   return y;
 }
@@ -103,9 +106,10 @@ struct RotateFunction : torch::autograd::Function<RotateFunction> {
 at::Tensor gated(const at::Tensor& gate, const at::Tensor& up) {
   if (const DeviceKernels* kernels = device_kernels(gate)) return kernels->swiglu(gate, up);
   at::Tensor y = at::empty_like(gate);
-  float* to = y.mutable_data_ptr<float>();
-  parallel_rows(y.numel(), 1, [&](int64_t begin, int64_t end) {
-    swiglu_row(data(gate) + begin, data(up) + begin, end - begin, to + begin);
+  with_type_of(gate, [&]<class Number>(Number) {
+    parallel_rows(y.numel(), 1, [&](int64_t begin, int64_t end) {
+      swiglu_row(data<Number>(gate) + begin, data<Number>(up) + begin, end - begin, mutable_data<Number>(y) + begin);
+    });
   });
   return y;
 }
@@ -125,10 +129,12 @@ struct SwigluFunction : torch::autograd::Function<SwigluFunction> {
       kernels->swiglu_backward(grad, gate, up, grad_gate, grad_up);
       return {grad_gate, grad_up};
     }
-    float *to_gate = grad_gate.mutable_data_ptr<float>(), *to_up = grad_up.mutable_data_ptr<float>();
-    parallel_rows(grad.numel(), 1, [&](int64_t begin, int64_t end) {
-      swiglu_row_backward(data(grad) + begin, data(gate) + begin, data(up) + begin, end - begin, to_gate + begin,
-                          to_up + begin);
+    with_type_of(gate, [&]<class Number>(Number) {
+      parallel_rows(grad.numel(), 1, [&](int64_t begin, int64_t end) {
+        swiglu_row_backward(data<Number>(grad) + begin, data<Number>(gate) + begin, data<Number>(up) + begin,
+                            end - begin, mutable_data<Number>(grad_gate) + begin,
+                            mutable_data<Number>(grad_up) + begin);
+      });
     });
     return {grad_gate, grad_up};
   }
@@ -187,6 +193,8 @@ at::Tensor logits(const at::Tensor& x, const at::Tensor& head) {
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon) {
   if (has_row_kernels(x)) {
     TORCH_CHECK(weight.numel() == x.size(-1), "rms_norm: ", weight.numel(), " weights for rows of ", x.size(-1));
+    TORCH_CHECK(weight.scalar_type() == x.scalar_type(), "rms_norm: weights of ", weight.scalar_type(), " for rows of ",
+                x.scalar_type());
     return RmsNormFunction::apply(x, weight, epsilon);
   }
   if (const DeviceKernels* kernels = device_kernels(x); kernels && c10::InferenceMode::is_enabled()) {

@@ -10,6 +10,7 @@
 #include "core/nn/device_kernels.h"
 #include "core/nn/layers.h"
 #include "core/nn/leaf_gradient.h"
+#include "core/nn/numbers.h"
 #include "core/nn/row_kernels.h"
 
 namespace golong::nn {
@@ -37,24 +38,30 @@ struct Rows {
   }
 };
 
+float value(float number) { return number; }
+float value(uint16_t bfloat16) { return static_cast<float>(at::BFloat16(bfloat16, at::BFloat16::from_bits())); }
+
 // Adds a tile of logits of the vocabulary from `start` on.
 void add_tile_cpu(const at::Tensor& logits, const at::Tensor& targets, int64_t start, double temperature,
                   const Rows& to) {
-  const float* tile = logits.const_data_ptr<float>();
   const auto* target = targets.const_data_ptr<int64_t>();
   auto *normalizer = to.normalizer.mutable_data_ptr<double>(), *mean = to.mean.mutable_data_ptr<double>(),
        *chosen = to.chosen.mutable_data_ptr<double>();
   const int64_t width = logits.size(1);
-  at::parallel_for(0, logits.size(0), rows_at_a_time(width), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const float* row = tile + i * width;
-      const RowLogprob part = logprob_row(row, width, static_cast<float>(1 / temperature));
-      const double highest = std::max(normalizer[i], part.normalizer);
-      const double before = std::exp(normalizer[i] - highest), now = std::exp(part.normalizer - highest);
-      mean[i] = (mean[i] * before + (part.normalizer - part.entropy) * now) / (before + now);
-      normalizer[i] = highest + std::log(before + now);
-      if (const int64_t own = target[i] - start; own >= 0 && own < width) chosen[i] = row[own] / temperature;
-    }
+  with_type_of(logits, [&]<class Number>(Number) {
+    at::parallel_for(0, logits.size(0), rows_at_a_time(width), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const RowLogprob part =
+            logprob_row(data<Number>(logits) + i * width, width, static_cast<float>(1 / temperature));
+        const double highest = std::max(normalizer[i], part.normalizer);
+        const double before = std::exp(normalizer[i] - highest), now = std::exp(part.normalizer - highest);
+        mean[i] = (mean[i] * before + (part.normalizer - part.entropy) * now) / (before + now);
+        normalizer[i] = highest + std::log(before + now);
+        if (const int64_t own = target[i] - start; own >= 0 && own < width) {
+          chosen[i] = static_cast<double>(value(data<Number>(logits)[i * width + own])) / temperature;
+        }
+      }
+    });
   });
 }
 
@@ -87,16 +94,17 @@ at::Tensor tile_backward(at::Tensor logits, const at::Tensor& targets, int64_t s
                                           grad.logprobs, grad.entropy, type);
   }
   if (logits.device().is_cpu()) {
-    float* tile = logits.mutable_data_ptr<float>();
     const auto *normalizer = rows.normalizer.const_data_ptr<double>(), *mean = rows.mean.const_data_ptr<double>();
     const auto *to_logprob = grad.logprobs.const_data_ptr<float>(), *to_entropy = grad.entropy.const_data_ptr<float>();
     const auto *target = targets.const_data_ptr<int64_t>(), width = logits.size(1);
     const auto scale = static_cast<float>(1 / temperature);
-    at::parallel_for(0, logits.size(0), rows_at_a_time(width), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        logprob_row_backward(tile + i * width, width, target[i] - start, scale,
-                             {normalizer[i] - mean[i], normalizer[i]}, to_logprob[i], to_entropy[i]);
-      }
+    with_type_of(logits, [&]<class Number>(Number) {
+      at::parallel_for(0, logits.size(0), rows_at_a_time(width), [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          logprob_row_backward(mutable_data<Number>(logits) + i * width, width, target[i] - start, scale,
+                               {normalizer[i] - mean[i], normalizer[i]}, to_logprob[i], to_entropy[i]);
+        }
+      });
     });
     return logits.to(type);
   }
@@ -130,12 +138,12 @@ void in_parts(int64_t all, int64_t size, const Body& body) {
   for (int64_t start = 0; start < all; start += size) body(start, std::min(size, all - start));
 }
 
-// Logits of one tile after the other. In float32 they are all written into the same memory: an allocator that finds
-// another place for each would take several times as much.
+// Logits of one tile after the other. Where the kernels read them as they come out of the product they are all written
+// into the same memory: an allocator that finds another place for each would take several times as much.
 class TileLogits {
  public:
   at::Tensor of(const at::Tensor& hidden, const at::Tensor& head) {
-    if (head.scalar_type() != at::kFloat) return logits(hidden, head);
+    if (!has_row_kernels(head) && head.scalar_type() != at::kFloat) return logits(hidden, head);
     const int64_t numbers = hidden.size(0) * head.size(0);
     if (!memory_.defined() || memory_.numel() < numbers) memory_ = at::empty({numbers}, hidden.options());
     at::Tensor tile = memory_.narrow(0, 0, numbers).view({hidden.size(0), head.size(0)});

@@ -2,20 +2,29 @@
 #pragma once
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 #include "core/nn/segment_kernel.h"
 
 namespace golong::nn {
 
+// Rows are short, and a call of memmove takes longer than to copy one.
+template <class T>
+void copy_row(const T* from, int64_t count, T* to) {
+  constexpr int64_t kTogether = 16 / sizeof(T);
+  int64_t i = 0;
+  for (; i + kTogether <= count; i += kTogether) std::memcpy(to + i, from + i, 16);
+  for (; i < count; ++i) to[i] = from[i];
+}
+
 // Rows first .. first + count - 1 of a head, and the keys that they see.
 class TileRows {
  public:
-  TileRows(const SegmentHead& head, int64_t first, const TileKernels& kernels)
+  TileRows(const HeadShape& head, int64_t first, int64_t panel_width)
       : count(std::min(kTileRows, head.rows - first)),
-        width(kernels.width),
+        width(panel_width),
         panels((count + width - 1) / width),
-        head_(head),
-        kernels_(kernels) {
+        head_(head) {
     int64_t token = first / head.share, of_token = first % head.share;
     for (int64_t i = 0; i < count; ++i) {
       token_[i] = token;
@@ -41,34 +50,35 @@ class TileRows {
   }
 
   // to [panels * width][dim]; what is filled up is 0.
-  void gather(const RowView<const float>& rows, float* to) const {
+  template <class T>
+  void gather(const RowView<const T>& rows, T* to) const {
     for (int64_t i = 0; i < count; ++i, to += head_.dim) {
-      std::copy_n(row(rows, i), head_.head_dim, to);
-      std::fill(to + head_.head_dim, to + head_.dim, 0.f);
+      copy_row(row(rows, i), head_.head_dim, to);
+      std::fill(to + head_.head_dim, to + head_.dim, T{});
     }
-    std::fill_n(to, (panels * width - count) * head_.dim, 0.f);
+    std::fill_n(to, (panels * width - count) * head_.dim, T{});
   }
-  void scatter(const float* dense, const RowView<float>& to) const {
-    for (int64_t i = 0; i < count; ++i) std::copy_n(dense + i * head_.dim, head_.head_dim, row(to, i));
+  template <class T>
+  void scatter(const T* dense, const RowView<T>& to) const {
+    for (int64_t i = 0; i < count; ++i) copy_row(dense + i * head_.dim, head_.head_dim, row(to, i));
   }
 
   // Dense rows times factor to panels, and back.
-  void to_panels(const float* dense, float factor, float* to) const {
+  void to_panels(const TileKernels& kernels, const float* dense, float factor, float* to) const {
     for (int64_t p = 0; p < panels; ++p) {
       const int64_t at = p * width * head_.dim;
-      kernels_.transpose(dense + at, head_.dim, width, head_.dim, factor, to + at, width);
+      kernels.transpose(dense + at, head_.dim, width, head_.dim, factor, to + at, width);
     }
   }
-  void from_panels(const float* from, float* dense) const {
+  void from_panels(const TileKernels& kernels, const float* from, float* dense) const {
     for (int64_t p = 0; p < panels; ++p) {
       const int64_t at = p * width * head_.dim;
-      kernels_.transpose(from + at, width, head_.dim, width, 1, dense + at, head_.dim);
+      kernels.transpose(from + at, width, head_.dim, width, 1, dense + at, head_.dim);
     }
   }
 
  private:
-  const SegmentHead& head_;
-  const TileKernels& kernels_;
+  const HeadShape& head_;
   alignas(64) int32_t seen_[kTileRows];
   int64_t token_[kTileRows], head_of_[kTileRows];
 };

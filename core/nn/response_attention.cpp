@@ -27,9 +27,14 @@ struct ResponseAttentionFunction : torch::autograd::Function<ResponseAttentionFu
                             const at::Tensor& prompt_k, const at::Tensor& prompt_v, const std::vector<int64_t>& lengths,
                             double scale) {
     const int64_t tokens = q.size(0), prompt = prompt_k.size(0);
-    const Partial shared =
-        segment_forward(span(q, 0, tokens), span(prompt_k, 0, prompt), span(prompt_v, 0, prompt), false, scale);
-    at::Tensor out = rows(shared.out).contiguous(), lse = shared.lse.squeeze(0).t().contiguous();
+    at::Tensor out, lse;
+    if (tokens > 0) {
+      const Partial shared =
+          segment_forward(span(q, 0, tokens), span(prompt_k, 0, prompt), span(prompt_v, 0, prompt), false, scale);
+      out = rows(shared.out).contiguous(), lse = shared.lse.squeeze(0).t().contiguous();
+    } else {
+      out = at::empty_like(q), lse = at::empty({0, q.size(1)}, q.options());
+    }
     own_forward(pieces_of(lengths), q, k, v, scale, out, lse);
     ctx->save_for_backward({q, k, v, prompt_k, prompt_v, out, lse});
     ctx->saved_data["lengths"] = lengths;
@@ -44,6 +49,9 @@ struct ResponseAttentionFunction : torch::autograd::Function<ResponseAttentionFu
     const double scale = ctx->saved_data["scale"].toDouble();
     const at::Tensor grad = gradients[0].contiguous();
     const int64_t tokens = q.size(0), prompt = prompt_k.size(0);
+    if (tokens == 0) {
+      return {q.clone(), k.clone(), v.clone(), at::zeros_like(prompt_k), at::zeros_like(prompt_v), {}, {}};
+    }
     const SegmentGradients shared =
         segment_backward(span(grad, 0, tokens), span(q, 0, tokens), span(prompt_k, 0, prompt),
                          span(prompt_v, 0, prompt), {span(out, 0, tokens), lse.t().unsqueeze(0)}, false, scale);

@@ -29,6 +29,17 @@ GOLONG_INLINE void load_up_to(const float* from, int64_t valid, float fill, Floa
     load_part<Lanes>(from, valid, fill, to);
   }
 }
+template <int Lanes>
+GOLONG_INLINE void load_up_to(const uint16_t* from, int64_t valid, float fill, Floats<Lanes>& to) {
+  if (valid == Lanes) {
+    widen<Lanes>(from, to);
+  } else {
+    uint16_t all[Lanes] = {};
+    std::copy_n(from, valid, all);
+    widen<Lanes>(all, to);
+    for (int64_t i = valid; i < Lanes; ++i) to[i] = fill;
+  }
+}
 
 template <int Lanes>
 GOLONG_INLINE void store_up_to(const Floats<Lanes>& from, int64_t valid, float* to) {
@@ -38,10 +49,20 @@ GOLONG_INLINE void store_up_to(const Floats<Lanes>& from, int64_t valid, float* 
     for (int64_t i = 0; i < valid; ++i) to[i] = from[i];
   }
 }
-
 template <int Lanes>
-GOLONG_INLINE void rms_norm_rows(const float* x, const float* weight, int64_t count, int64_t width, float epsilon,
-                                 float* y, float* inverse) {
+GOLONG_INLINE void store_up_to(const Floats<Lanes>& from, int64_t valid, uint16_t* to) {
+  if (valid == Lanes) {
+    narrow<Lanes>(from, to);
+  } else {
+    uint16_t all[Lanes];
+    narrow<Lanes>(from, all);
+    std::copy_n(all, valid, to);
+  }
+}
+
+template <int Lanes, class Number>
+GOLONG_INLINE void rms_norm_rows(const Number* x, const Number* weight, int64_t count, int64_t width, float epsilon,
+                                 Number* y, float* inverse) {
   for (int64_t row = 0; row < count; ++row, x += width, y += width) {
     Floats<Lanes> squares = {}, v, w;
     each_vector<Lanes>(
@@ -61,9 +82,10 @@ GOLONG_INLINE void rms_norm_rows(const float* x, const float* weight, int64_t co
 }
 
 // With s = 1 / rms(x): d y_j / d x_i = s w_j (onehot_ij - s^2 x_i x_j / width).
-template <int Lanes>
-GOLONG_INLINE void rms_norm_rows_backward(const float* grad, const float* x, const float* weight, const float* inverse,
-                                          int64_t count, int64_t width, float* grad_x, float* grad_weight) {
+template <int Lanes, class Number>
+GOLONG_INLINE void rms_norm_rows_backward(const Number* grad, const Number* x, const Number* weight,
+                                          const float* inverse, int64_t count, int64_t width, Number* grad_x,
+                                          float* grad_weight) {
   for (int64_t row = 0; row < count; ++row, grad += width, x += width, grad_x += width) {
     const float scale = inverse[row];
     Floats<Lanes> sum = {}, g, v, w, total;
@@ -87,9 +109,9 @@ GOLONG_INLINE void rms_norm_rows_backward(const float* grad, const float* x, con
   }
 }
 
-template <int Lanes>
-GOLONG_INLINE void rotate_rows(const float* x, const float* cos, const float* sin, int64_t heads, int64_t width,
-                               float direction, float* y) {
+template <int Lanes, class Number>
+GOLONG_INLINE void rotate_rows(const Number* x, const float* cos, const float* sin, int64_t heads, int64_t width,
+                               float direction, Number* y) {
   const int64_t half = width / 2;
   for (int64_t head = 0; head < heads; ++head, x += width, y += width) {
     each_vector<Lanes>(
@@ -115,8 +137,8 @@ GOLONG_INLINE void sigmoid(const Floats<Lanes>& x, Floats<Lanes>& result) {
   result = top / (1.0f + e);
 }
 
-template <int Lanes>
-GOLONG_INLINE void swiglu_row(const float* gate, const float* up, int64_t count, float* y) {
+template <int Lanes, class Number>
+GOLONG_INLINE void swiglu_row(const Number* gate, const Number* up, int64_t count, Number* y) {
   each_vector<Lanes>(
       count, [&](int64_t i, int64_t valid) __attribute__((always_inline)) {
         Floats<Lanes> g, u, s;
@@ -127,9 +149,9 @@ GOLONG_INLINE void swiglu_row(const float* gate, const float* up, int64_t count,
       });
 }
 
-template <int Lanes>
-GOLONG_INLINE void swiglu_row_backward(const float* grad, const float* gate, const float* up, int64_t count,
-                                       float* grad_gate, float* grad_up) {
+template <int Lanes, class Number>
+GOLONG_INLINE void swiglu_row_backward(const Number* grad, const Number* gate, const Number* up, int64_t count,
+                                       Number* grad_gate, Number* grad_up) {
   each_vector<Lanes>(
       count, [&](int64_t i, int64_t valid) __attribute__((always_inline)) {
         Floats<Lanes> d, g, u, s;
@@ -143,8 +165,8 @@ GOLONG_INLINE void swiglu_row_backward(const float* grad, const float* gate, con
 }
 
 // Sums in float32 over parts of the row, the parts in double: vocabularies have 150,000 entries.
-template <int Lanes>
-GOLONG_INLINE RowLogprob logprob_row(const float* logits, int64_t count, float scale) {
+template <int Lanes, class Number>
+GOLONG_INLINE RowLogprob logprob_row(const Number* logits, int64_t count, float scale) {
   constexpr int64_t kPart = 1024;
   Floats<Lanes> top = Floats<Lanes>{} + kMinusInfinity, x;
   each_vector<Lanes>(
@@ -174,69 +196,92 @@ GOLONG_INLINE RowLogprob logprob_row(const float* logits, int64_t count, float s
 }
 
 // With p = softmax and H its entropy: d log p_target / d x_i = onehot_i - p_i, d H / d x_i = -p_i (log p_i + H).
-template <int Lanes>
-GOLONG_INLINE void logprob_row_backward(float* logits, int64_t count, int64_t target, float scale,
+template <int Lanes, class Number>
+GOLONG_INLINE void logprob_row_backward(Number* logits, int64_t count, int64_t target, float scale,
                                         const RowLogprob& row, float grad, float grad_entropy) {
   const auto normalizer = static_cast<float>(row.normalizer), entropy = static_cast<float>(row.entropy);
+  const auto replace = [&](int64_t i, int64_t valid, float chosen) __attribute__((always_inline)) {
+    Floats<Lanes> x, p;
+    load_up_to<Lanes>(logits + i, valid, kMinusInfinity, x);
+    x = x * scale - normalizer;
+    p = x;
+    exp_in_place<Lanes>(p);
+    x = x < -100.0f ? Floats<Lanes>{} - 100.0f : x;  // p is 0 there, and 0 times infinity is not
+    store_up_to<Lanes>(p * ((-grad - grad_entropy * (x + entropy)) * scale) + chosen, valid, logits + i);
+  };
+  const bool inside = target >= 0 && target < count;
+  const Number own = inside ? logits[target] : Number{};
   each_vector<Lanes>(
-      count, [&](int64_t i, int64_t valid) __attribute__((always_inline)) {
-        Floats<Lanes> x, p;
-        load_up_to<Lanes>(logits + i, valid, kMinusInfinity, x);
-        x = x * scale - normalizer;
-        p = x;
-        exp_in_place<Lanes>(p);
-        x = x < -100.0f ? Floats<Lanes>{} - 100.0f : x;  // p is 0 there, and 0 times infinity is not
-        store_up_to<Lanes>(p * ((-grad - grad_entropy * (x + entropy)) * scale), valid, logits + i);
-      });
-  if (target >= 0 && target < count) logits[target] += grad * scale;
+      count, [&](int64_t i, int64_t valid) __attribute__((always_inline)) { replace(i, valid, 0); });
+  if (!inside) return;
+  logits[target] = own;
+  replace(target, 1, grad * scale);
 }
 
 }  // namespace kernel
 }  // namespace
 
-GOLONG_VERSIONS(void, rms_norm_rows,
-                (const float* x, const float* weight, int64_t count, int64_t width, float epsilon, float* y,
-                 float* inverse),
-                (x, weight, count, width, epsilon, y, inverse))
+GOLONG_TYPED_VERSIONS(void, rms_norm_rows,
+                      (const Number* x, const Number* weight, int64_t count, int64_t width, float epsilon, Number* y,
+                       float* inverse),
+                      (x, weight, count, width, epsilon, y, inverse))
 
-GOLONG_VERSIONS(void, rms_norm_rows_backward,
-                (const float* grad, const float* x, const float* weight, const float* inverse, int64_t count,
-                 int64_t width, float* grad_x, float* grad_weight),
-                (grad, x, weight, inverse, count, width, grad_x, grad_weight))
+GOLONG_TYPED_VERSIONS(void, rms_norm_rows_backward,
+                      (const Number* grad, const Number* x, const Number* weight, const float* inverse, int64_t count,
+                       int64_t width, Number* grad_x, float* grad_weight),
+                      (grad, x, weight, inverse, count, width, grad_x, grad_weight))
 
-GOLONG_VERSIONS(void, rotate_rows,
-                (const float* x, const float* cos, const float* sin, int64_t heads, int64_t width, float direction,
-                 float* y),
-                (x, cos, sin, heads, width, direction, y))
+GOLONG_TYPED_VERSIONS(void, rotate_rows,
+                      (const Number* x, const float* cos, const float* sin, int64_t heads, int64_t width,
+                       float direction, Number* y),
+                      (x, cos, sin, heads, width, direction, y))
 
-GOLONG_VERSIONS(void, swiglu_row, (const float* gate, const float* up, int64_t count, float* y), (gate, up, count, y))
+GOLONG_TYPED_VERSIONS(void, swiglu_row, (const Number* gate, const Number* up, int64_t count, Number* y),
+                      (gate, up, count, y))
 
-GOLONG_VERSIONS(void, swiglu_row_backward,
-                (const float* grad, const float* gate, const float* up, int64_t count, float* grad_gate,
-                 float* grad_up),
-                (grad, gate, up, count, grad_gate, grad_up))
+GOLONG_TYPED_VERSIONS(void, swiglu_row_backward,
+                      (const Number* grad, const Number* gate, const Number* up, int64_t count, Number* grad_gate,
+                       Number* grad_up),
+                      (grad, gate, up, count, grad_gate, grad_up))
 
-GOLONG_VERSIONS(RowLogprob, logprob_row, (const float* logits, int64_t count, float scale), (logits, count, scale))
+GOLONG_TYPED_VERSIONS(RowLogprob, logprob_row, (const Number* logits, int64_t count, float scale),
+                      (logits, count, scale))
 
-GOLONG_VERSIONS(void, logprob_row_backward,
-                (float* logits, int64_t count, int64_t target, float scale, const RowLogprob& row, float grad,
-                 float grad_entropy),
-                (logits, count, target, scale, row, grad, grad_entropy))
+GOLONG_TYPED_VERSIONS(void, logprob_row_backward,
+                      (Number * logits, int64_t count, int64_t target, float scale, const RowLogprob& row, float grad,
+                       float grad_entropy),
+                      (logits, count, target, scale, row, grad, grad_entropy))
 
-std::vector<RowKernels> row_kernel_versions() {
-  const auto rms_norm = GOLONG_RUNNABLE_VERSIONS(rms_norm_rows);
-  const auto rms_norm_backward = GOLONG_RUNNABLE_VERSIONS(rms_norm_rows_backward);
-  const auto rotate = GOLONG_RUNNABLE_VERSIONS(rotate_rows);
-  const auto swiglu = GOLONG_RUNNABLE_VERSIONS(swiglu_row);
-  const auto swiglu_backward = GOLONG_RUNNABLE_VERSIONS(swiglu_row_backward);
-  const auto logprob = GOLONG_RUNNABLE_VERSIONS(logprob_row);
-  const auto logprob_backward = GOLONG_RUNNABLE_VERSIONS(logprob_row_backward);
-  std::vector<RowKernels> versions;
+#define GOLONG_INSTANTIATE(name)              \
+  template decltype(name<float>) name<float>; \
+  template decltype(name<uint16_t>) name<uint16_t>
+GOLONG_INSTANTIATE(rms_norm_rows);
+GOLONG_INSTANTIATE(rms_norm_rows_backward);
+GOLONG_INSTANTIATE(rotate_rows);
+GOLONG_INSTANTIATE(swiglu_row);
+GOLONG_INSTANTIATE(swiglu_row_backward);
+GOLONG_INSTANTIATE(logprob_row);
+GOLONG_INSTANTIATE(logprob_row_backward);
+#undef GOLONG_INSTANTIATE
+
+template <class Number>
+std::vector<RowKernels<Number>> row_kernel_versions() {
+  const auto rms_norm = GOLONG_RUNNABLE_TYPED_VERSIONS(rms_norm_rows);
+  const auto rms_norm_backward = GOLONG_RUNNABLE_TYPED_VERSIONS(rms_norm_rows_backward);
+  const auto rotate = GOLONG_RUNNABLE_TYPED_VERSIONS(rotate_rows);
+  const auto swiglu = GOLONG_RUNNABLE_TYPED_VERSIONS(swiglu_row);
+  const auto swiglu_backward = GOLONG_RUNNABLE_TYPED_VERSIONS(swiglu_row_backward);
+  const auto logprob = GOLONG_RUNNABLE_TYPED_VERSIONS(logprob_row);
+  const auto logprob_backward = GOLONG_RUNNABLE_TYPED_VERSIONS(logprob_row_backward);
+  std::vector<RowKernels<Number>> versions;
   for (size_t i = 0; i < rms_norm.size(); ++i) {
     versions.push_back(
         {rms_norm[i], rms_norm_backward[i], rotate[i], swiglu[i], swiglu_backward[i], logprob[i], logprob_backward[i]});
   }
   return versions;
 }
+
+template std::vector<RowKernels<float>> row_kernel_versions();
+template std::vector<RowKernels<uint16_t>> row_kernel_versions();
 
 }  // namespace golong::nn

@@ -1,8 +1,6 @@
 #include "core/nn/segment.h"
 
 #include <ATen/ATen.h>
-#include <ATen/ops/_scaled_dot_product_flash_attention_for_cpu.h>
-#include <ATen/ops/_scaled_dot_product_flash_attention_for_cpu_backward.h>
 
 #include <cassert>
 #include <limits>
@@ -12,8 +10,6 @@
 
 namespace golong::nn {
 namespace {
-
-bool has_flash(const at::Tensor& q) { return q.device().is_cpu() && q.scalar_type() == at::kBFloat16; }
 
 // Scores [B, H, Tq, Tk] in float32 (float64 for float64).
 at::Tensor scores(const at::Tensor& q, const at::Tensor& k, bool causal, double scale) {
@@ -31,10 +27,6 @@ at::Tensor scores(const at::Tensor& q, const at::Tensor& k, bool causal, double 
 Partial segment_forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, bool causal, double scale) {
   assert(q.size(2) > 0 && k.size(2) > 0);
   if (has_cpu_segment(q)) return cpu_segment_forward(q, k, v, causal, scale);
-  if (has_flash(q)) {
-    auto [out, lse] = at::_scaled_dot_product_flash_attention_for_cpu(q, k, v, 0.0, causal, std::nullopt, scale);
-    return {out, lse};
-  }
   if (has_cuda_segment(q)) return cuda_segment_forward(q, k, v, causal, scale);
   at::Tensor s = scores(q, k, causal, scale);
   at::Tensor lse = at::logsumexp(s, {-1});
@@ -45,11 +37,6 @@ Partial segment_forward(const at::Tensor& q, const at::Tensor& k, const at::Tens
 SegmentGradients segment_backward(const at::Tensor& grad_out, const at::Tensor& q, const at::Tensor& k,
                                   const at::Tensor& v, const Partial& merged, bool causal, double scale) {
   if (has_cpu_segment(q)) return cpu_segment_backward(grad_out, q, k, v, merged, causal, scale);
-  if (has_flash(q)) {
-    auto [gq, gk, gv] = at::_scaled_dot_product_flash_attention_for_cpu_backward(
-        grad_out, q, k, v, merged.out, merged.lse, 0.0, causal, std::nullopt, scale);
-    return {gq, gk, gv};
-  }
   if (has_cuda_segment(q)) return cuda_segment_backward(grad_out, q, k, v, merged, causal, scale);
   at::Tensor weights = scores(q, k, causal, scale).sub_(merged.lse.unsqueeze(-1)).exp_();
   at::ScalarType wide = weights.scalar_type();

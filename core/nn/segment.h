@@ -1,6 +1,5 @@
-// One segment of attention, forward and backward, on the kernel that fits device and dtype: on the CPU our own in
-// float32 and ATen's flash attention in bfloat16; on CUDA cuDNN's, flash attention or the memory-efficient one; plain
-// matrix products where none fits.
+// One segment of attention, forward and backward, on the kernel that fits device and dtype: on the CPU our own; on CUDA
+// cuDNN's, flash attention or the memory-efficient one; plain matrix products where none fits.
 #pragma once
 #include <ATen/core/Tensor.h>
 

@@ -1,4 +1,4 @@
-// Attention of float32 segments on the CPU: what one thread does at a time. Queries lie in the lanes of vectors, so
+// Attention of segments on the CPU: what one thread does at a time. Queries lie in the lanes of vectors, so
 // that the softmax of each needs no sums across lanes; softmax is in powers of two.
 //
 // A row is one query: row r is head r % share of token r / share, of the `share` query heads of one head of keys. So
@@ -23,14 +23,31 @@ struct RowView {
 };
 
 // One head of keys, and the query heads that share it.
-struct SegmentHead {
+struct HeadShape {
   int64_t rows, share, head_dim;
   int64_t keys;
-  int64_t dim;         // head_dim filled up to a multiple of kDimBlock
-  const float *k, *v;  // [keys filled up, dim], dense, what is filled up being 0
-  RowView<const float> q;
+  int64_t dim;  // head_dim filled up to a multiple of kDimBlock
   bool causal;  // a query of token t sees keys 0..t
   float scale;
+};
+
+// Its numbers, of type float or, in bfloat16, uint16_t.
+template <class Number>
+struct SegmentHead {
+  HeadShape shape;
+  const Number *k, *v;  // [keys filled up, dim], dense, what is filled up being 0
+  RowView<const Number> q;
+};
+
+// What the rows of a head do to the keys begin .. end - 1 (begin a multiple of kTileKeys), and get back from them.
+template <class Number>
+struct SegmentPart {
+  SegmentHead<Number> head;
+  int64_t begin, end;
+  RowView<const Number> grad, out;  // out and lse of all segments merged
+  RowView<const float> lse;
+  float *grad_k, *grad_v;  // like head.k and head.v; added to
+  RowView<float> grad_q;   // of this part alone; written
 };
 
 // Floats that a thread needs for itself, aligned to 64 bytes, for heads of this `dim`.
@@ -38,19 +55,8 @@ int64_t forward_scratch(int64_t dim);
 int64_t backward_scratch(int64_t dim);
 
 // Computes rows first .. first + kTileRows - 1, as far as there are. lse has one number in a row.
-void forward_tile(const SegmentHead& head, int64_t first, const RowView<float>& out, const RowView<float>& lse,
+void forward_tile(const SegmentHead<float>& head, int64_t first, const RowView<float>& out, const RowView<float>& lse,
                   const TileKernels& kernels, float* scratch);
-
-// What the rows of a head do to the keys begin .. end - 1 (begin a multiple of kTileKeys), and get back from them.
-struct SegmentPart {
-  SegmentHead head;
-  int64_t begin, end;
-  RowView<const float> grad, out, lse;  // out and lse of all segments merged
-  float *grad_k, *grad_v;               // like head.k and head.v; added to
-  RowView<float> grad_q;                // of this part alone; written
-};
-
-// Computes rows first .. first + kTileRows - 1, as far as there are.
-void backward_tile(const SegmentPart& part, int64_t first, const TileKernels& kernels, float* scratch);
+void backward_tile(const SegmentPart<float>& part, int64_t first, const TileKernels& kernels, float* scratch);
 
 }  // namespace golong::nn

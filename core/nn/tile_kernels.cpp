@@ -167,24 +167,6 @@ GOLONG_INLINE void add_to_keys(const KeyRows& weights, const KeyTile& keys, cons
   }
 }
 
-// Rows and columns `Distance` apart change places, then those half as far apart.
-template <int Lanes, int Distance = Lanes / 2>
-GOLONG_INLINE void turn_square(Floats<Lanes> (&rows)[Lanes]) {
-  Ints<Lanes> low, high;
-  for (int i = 0; i < Lanes; ++i) {
-    low[i] = i & Distance ? Lanes + i - Distance : i;
-    high[i] = i & Distance ? Lanes + i : i + Distance;
-  }
-#pragma GCC unroll 16
-  for (int i = 0; i < Lanes; ++i) {
-    if (i & Distance) continue;
-    const Floats<Lanes> upper = rows[i], lower = rows[i + Distance];
-    choose<Lanes>(upper, lower, low, rows[i]);
-    choose<Lanes>(upper, lower, high, rows[i + Distance]);
-  }
-  if constexpr (Distance > 1) turn_square<Lanes, Distance / 2>(rows);
-}
-
 template <int Lanes>
 GOLONG_INLINE void transpose_rows(const float* from, int64_t from_step, int64_t rows, int64_t columns, float factor,
                                   float* to, int64_t to_step) {

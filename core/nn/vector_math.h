@@ -14,22 +14,31 @@
 
 // NOLINTBEGIN(bugprone-macro-parentheses): types and parameter lists cannot stand in parentheses
 // Defines `result name parameters` as kernel::name<Lanes> arguments. The versions are name_16, name_8 and name_4.
+// GOLONG_TYPED_VERSIONS defines a template over `class Number`.
+#define GOLONG_VERSIONS(result, name, parameters, arguments) \
+  GOLONG_DEFINE_VERSIONS(, , result, name, parameters, arguments)
+#define GOLONG_TYPED_VERSIONS(result, name, parameters, arguments) \
+  GOLONG_DEFINE_VERSIONS(template <class Number>, <Number>, result, name, parameters, arguments)
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define GOLONG_VERSIONS(result, name, parameters, arguments)                                                  \
-  [[gnu::target("arch=x86-64-v4")]] static result name##_16 parameters { return kernel::name<16> arguments; } \
-  [[gnu::target("arch=x86-64-v3")]] static result name##_8 parameters { return kernel::name<8> arguments; }   \
-  static result name##_4 parameters { return kernel::name<4> arguments; }                                     \
-  result name parameters {                                                                                    \
-    static const auto version = ::golong::nn::version_for_this_machine(name##_16, name##_8, name##_4);        \
-    return version arguments;                                                                                 \
+#define GOLONG_DEFINE_VERSIONS(head, type, result, name, parameters, arguments)                                       \
+  head [[gnu::target("arch=x86-64-v4")]] static result name##_16 parameters { return kernel::name<16> arguments; }    \
+  head [[gnu::target("arch=x86-64-v3")]] static result name##_8 parameters { return kernel::name<8> arguments; }      \
+  head static result name##_4 parameters { return kernel::name<4> arguments; }                                        \
+  head result name parameters {                                                                                       \
+    static const auto version = ::golong::nn::version_for_this_machine(name##_16 type, name##_8 type, name##_4 type); \
+    return version arguments;                                                                                         \
   }
 // Those that this machine can run, for tests.
 #define GOLONG_RUNNABLE_VERSIONS(name) ::golong::nn::runnable_versions(name##_16, name##_8, name##_4)
+#define GOLONG_RUNNABLE_TYPED_VERSIONS(name) \
+  ::golong::nn::runnable_versions(name##_16<Number>, name##_8<Number>, name##_4<Number>)
 #else
 #define GOLONG_RUNNABLE_VERSIONS(name) \
   std::vector<decltype(&name)> { name }
-#define GOLONG_VERSIONS(result, name, parameters, arguments) \
-  result name parameters { return kernel::name<4> arguments; }
+#define GOLONG_RUNNABLE_TYPED_VERSIONS(name) \
+  std::vector<decltype(&name<Number>)> { name<Number> }
+#define GOLONG_DEFINE_VERSIONS(head, type, result, name, parameters, arguments) \
+  head result name parameters { return kernel::name<4> arguments; }
 #endif
 // NOLINTEND(bugprone-macro-parentheses)
 
@@ -54,6 +63,7 @@ template <int Lanes>
 struct Vector {
   typedef float Floats __attribute__((vector_size(4 * Lanes)));
   typedef int32_t Ints __attribute__((vector_size(4 * Lanes)));
+  typedef uint32_t Unsigned __attribute__((vector_size(4 * Lanes)));
   typedef uint64_t Words __attribute__((vector_size(8 * Lanes)));
   typedef uint16_t Halves __attribute__((vector_size(2 * Lanes)));
 };
@@ -66,12 +76,12 @@ using Words = typename Vector<Lanes>::Words;
 template <int Lanes>
 using Halves = typename Vector<Lanes>::Halves;
 
-template <class Any>
-GOLONG_INLINE void load(const float* from, Any& to) {
+template <class Number, class Any>
+GOLONG_INLINE void load(const Number* from, Any& to) {
   std::memcpy(&to, from, sizeof to);
 }
-template <class Any>
-GOLONG_INLINE void store(const Any& from, float* to) {
+template <class Any, class Number>
+GOLONG_INLINE void store(const Any& from, Number* to) {
   std::memcpy(to, &from, sizeof from);
 }
 
@@ -142,6 +152,17 @@ GOLONG_INLINE void widen(const uint16_t* from, Floats<Lanes>& to) {
   std::memcpy(&to, &wide, sizeof to);
 }
 
+// To the nearest of bfloat16, ties to even.
+template <int Lanes>
+GOLONG_INLINE void narrow(const Floats<Lanes>& from, uint16_t* to) {
+  typename Vector<Lanes>::Unsigned bits;
+  std::memcpy(&bits, &from, sizeof bits);
+  bits += 0x7fff + ((bits >> 16) & 1);
+  bits = from == from ? bits : bits - bits + 0x7fc00000u;  // adding might make a number of what is none
+  const Halves<Lanes> halves = __builtin_convertvector(bits >> 16, Halves<Lanes>);
+  std::memcpy(to, &halves, sizeof halves);
+}
+
 // Lanes of a (0 to Lanes - 1) and of b (Lanes on), as `from` names them.
 template <int Lanes>
 GOLONG_INLINE void choose(const Floats<Lanes>& a, const Floats<Lanes>& b, const Ints<Lanes>& from, Floats<Lanes>& to) {
@@ -189,6 +210,24 @@ GOLONG_INLINE float highest_of(const Floats<Lanes>& x) {
   Floats<Lanes> highest = x;
   keep_highest<Lanes>(highest);
   return highest[0];
+}
+
+// Transposes a square: rows and columns `Distance` apart change places, then those half as far apart.
+template <int Lanes, int Distance = Lanes / 2>
+GOLONG_INLINE void turn_square(Floats<Lanes> (&rows)[Lanes]) {
+  Ints<Lanes> low, high;
+  for (int i = 0; i < Lanes; ++i) {
+    low[i] = i & Distance ? Lanes + i - Distance : i;
+    high[i] = i & Distance ? Lanes + i : i + Distance;
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < Lanes; ++i) {
+    if (i & Distance) continue;
+    const Floats<Lanes> upper = rows[i], lower = rows[i + Distance];
+    choose<Lanes>(upper, lower, low, rows[i]);
+    choose<Lanes>(upper, lower, high, rows[i + Distance]);
+  }
+  if constexpr (Distance > 1) turn_square<Lanes, Distance / 2>(rows);
 }
 
 }  // namespace golong::nn

@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/base/json_writer.h"
 #include "core/report/markup.h"
 #include "core/report/run_data.h"
 
@@ -121,7 +122,7 @@ json::object run_json(const RunData& run) {
 // JSON inside a script element: no '<' may stand there, or a model's "</script>" would end it.
 std::string embedded(const json::value& value) {
   std::string text;
-  for (char c : json::serialize(value)) {
+  for (char c : to_json(value)) {
     if (c == '<') {
       text += "\\u003c";
     } else {

@@ -1,30 +1,16 @@
 #include "core/report/metrics.h"
 
 #include <algorithm>
-#include <array>
 #include <boost/json.hpp>
-#include <charconv>
-#include <cmath>
 #include <limits>
 
 #include "core/base/error.h"
+#include "core/base/json_writer.h"
 #include "core/base/nearest.h"
 
 namespace golong {
 
 namespace json = boost::json;
-
-namespace {
-
-// The shortest decimal text that reads back as the same number; JSON knows no NaN and no infinity.
-std::string number(double value) {
-  if (!std::isfinite(value)) return "null";
-  std::array<char, 32> buffer{};
-  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr;
-  return {buffer.data(), end};
-}
-
-}  // namespace
 
 std::string metric_part(std::string_view name) {
   std::string part(name);
@@ -53,7 +39,7 @@ void MetricsWriter::write(int64_t step, const Metrics& metrics) {
   }
   std::string line = "{\"step\": " + std::to_string(step);
   for (const auto& [name, value] : metrics) {
-    line += ", " + json::serialize(json::string(name)) + ": " + number(value);
+    line += ", " + json::serialize(json::string(name)) + ": " + json_number(value);
   }
   file_.append(step, line + "}");
 }

@@ -91,7 +91,9 @@ Progress::Progress(std::string title, int64_t total, ProgressOptions options)
   draw(true);
 }
 
-Progress::~Progress() { console_.status(""); }
+Progress::~Progress() {
+  if (!options_.quiet) console_.status("");
+}
 
 void Progress::phase(const std::string& name) {
   const std::lock_guard lock(mutex_);
@@ -113,6 +115,7 @@ void Progress::update(int64_t done, const Values& values) {
   done_ = done;
   values_ = values;
   phase_.clear();
+  if (options_.quiet) return;
   if (console_.terminal()) {
     draw(done_ == total_);
   } else if (plain_is_due(before, now)) {
@@ -164,6 +167,7 @@ std::string Progress::line(int64_t width) const {
 }
 
 void Progress::draw(bool now) {
+  if (options_.quiet) return;
   if (!console_.terminal()) return;
   const double time = options_.clock();
   if (!now && time - drawn_ < options_.minimum_redraw) return;

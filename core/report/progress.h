@@ -17,6 +17,7 @@ struct ProgressOptions {
   double plain_seconds = 0;       // ... but none within so many seconds after the one before, nor from the start
   double minimum_redraw = 0.05;   // seconds between drawings of the bar
   Console* console = nullptr;     // default: stderr
+  bool quiet = false;             // shows nothing: another rank does
   std::function<double()> clock;  // seconds; default: the steady clock
 };
 

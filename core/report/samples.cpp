@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "core/base/error.h"
+#include "core/base/json_writer.h"
 
 namespace golong {
 
@@ -57,7 +58,7 @@ void SampleWriter::write(const Sample& sample) {
                             {"outcome", sample.outcome},
                             {"detail", sample.detail},
                             {"advantage", optional(sample.advantage)}};
-  file_.append(sample.step, json::serialize(object));
+  file_.append(sample.step, to_json(object));
 }
 
 std::vector<Sample> read_samples(const std::filesystem::path& path) {

@@ -5,6 +5,7 @@
 
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/base/json_writer.h"
 
 namespace golong {
 
@@ -92,7 +93,7 @@ void write_summary(const std::filesystem::path& path, const Summary& summary) {
   root["standard_error"] = both(summary, [](const TaskScore& score) { return score.standard_error; });
   root["count"] = both(summary, [](const TaskScore& score) { return std::optional<int64_t>(score.count); });
   if (summary.seed) root["seed"] = *summary.seed;
-  write_file_atomic(path, json::serialize(root) + "\n");
+  write_file_atomic(path, to_json(root) + "\n");
 }
 
 Summary read_summary(const std::filesystem::path& path) {

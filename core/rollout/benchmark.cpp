@@ -42,7 +42,7 @@ LeastWork least_work(const Model& model, const RolloutWork& work) {
   for (const auto& [name, tensor] : model.parameters()) {
     const auto count = static_cast<double>(tensor.numel());
     if (name == "model.embed_tokens.weight" && !shape.tied) continue;  // one row of it for each token
-    const bool expert = name.find(".mlp.experts.") != std::string::npos;
+    const bool expert = is_of_expert(name);
     const double share =
         static_cast<double>(shape.experts.per_token) / static_cast<double>(std::max<int64_t>(1, shape.experts.count));
     touched += count * (expert ? std::min(1.0, rows * share) : 1.0);

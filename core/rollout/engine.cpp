@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <deque>
+#include <iterator>
 #include <optional>
 #include <span>
 #include <utility>
@@ -33,6 +35,12 @@ EngineOptions complete(EngineOptions options, at::Device device) {
   }
   if (options.prefill_chunk_tokens == 0) options.prefill_chunk_tokens = device.is_cpu() ? 2048 : 8192;
   return options;
+}
+
+Group make_group(Prompt prompt, const Sampling& sampling, int64_t weights_step) {
+  Group group{std::move(prompt), std::vector<Response>(static_cast<size_t>(sampling.n))};
+  for (Response& response : group.responses) response.weights_step = weights_step;
+  return group;
 }
 
 // A response whose next token is to be chosen, and the row of its logits.
@@ -69,8 +77,13 @@ struct RolloutEngine::State {
   void lose_memory() {
     memory = std::make_unique<KvMemory>(model.shape(), model.dtype(), model.device(), options.kv_cache_bytes);
   }
-  void run(std::vector<Group>& groups, const Sampling& sampling, uint64_t seed, Stream stream,
+  void run(std::deque<Group>& groups, const Sampling& sampling, uint64_t seed, Stream stream, int64_t weights_step,
            const RolloutHooks& hooks);
+  static void add(Call& call, Group& group);
+  void add_more(Call& call, std::deque<Group>& groups, int64_t weights_step);
+  bool meet(bool has_rows, bool stop) const;
+  void check_stop(const RolloutHooks& hooks) const;
+  at::Tensor pass(const ForwardBatch& batch);
   void enter(Call& call);
   void prefill(const Call& call, const std::vector<Entry>& entries);
   void decode(Call& call);
@@ -128,6 +141,31 @@ void RolloutEngine::State::check(const Prompt& prompt, const Sampling& sampling)
   }
 }
 
+// Whether a pass follows. Ranks that share the experts agree on it before each: there is one where anybody has rows,
+// and none where anybody stops.
+bool RolloutEngine::State::meet(bool has_rows, bool stop) const {
+  const parallel::Group& ranks = model.expert_ranks();
+  if (!ranks.alone()) {
+    const at::Tensor said = at::tensor({int64_t{has_rows}, int64_t{stop}}, at::kLong).to(model.device());
+    ranks.sum(said);
+    const at::Tensor counts = said.cpu();
+    has_rows = counts.const_data_ptr<int64_t>()[0] > 0;
+    stop = counts.const_data_ptr<int64_t>()[1] > 0;
+  }
+  if (stop) throw Stopped("generation was stopped");
+  return has_rows;
+}
+
+void RolloutEngine::State::check_stop(const RolloutHooks& hooks) const {
+  if (hooks.should_stop && hooks.should_stop()) meet(false, true);
+}
+
+// Hidden states of the batch's rows.
+at::Tensor RolloutEngine::State::pass(const ForwardBatch& batch) {
+  meet(true, false);
+  return batch.run(model, memory->pages());
+}
+
 // Computes what enters: prompts from where they are not yet in memory, and responses that were sent back, but for their
 // last token. In passes of some thousand tokens, which bounds the memory of the activations.
 void RolloutEngine::State::prefill(const Call& call, const std::vector<Entry>& entries) {
@@ -136,8 +174,8 @@ void RolloutEngine::State::prefill(const Call& call, const std::vector<Entry>& e
   std::vector<std::pair<ActiveGroup*, int64_t>> ends;  // prompts that end in this pass, and the row of the last token
   const auto run = [&] {
     if (batch.rows() == 0) return;
-    if (call.hooks.should_stop && call.hooks.should_stop()) throw Stopped("generation was stopped");
-    const at::Tensor hidden = batch.run(model, memory->pages());
+    check_stop(call.hooks);
+    const at::Tensor hidden = pass(batch);
     for (const auto& [active, row] : ends) active->last = hidden.narrow(0, row, 1).clone();
     batch = {};
     ends.clear();
@@ -215,7 +253,7 @@ void RolloutEngine::State::decode(Call& call) {
     }
   }
   note_memory();
-  if (!picks.empty()) choose(call, batch.run(model, memory->pages()), picks);
+  if (!picks.empty()) choose(call, pass(batch), picks);
 }
 
 // Picks the next token of each response from the hidden states that the picks name. In parts, so that the logits of
@@ -271,27 +309,40 @@ void RolloutEngine::State::add_token(Call& call, ActiveGroup& active, size_t sam
   if (stop || full) call.schedule.finish(active, sample);
 }
 
-void RolloutEngine::State::run(std::vector<Group>& groups, const Sampling& sampling, uint64_t seed, Stream stream,
-                               const RolloutHooks& hooks) {
-  Call call{sampling,     seed,
-            stream,       hooks,
-            Clock::now(), RolloutSchedule(*memory, groups, options.max_running_responses, options.share_prefixes)};
-  if (!sampling.stop.strings.empty()) {
-    for (ActiveGroup& active : call.schedule.groups()) {
-      for (ActiveSample& sample : active.samples) sample.search.emplace(sampling.stop);
-    }
+void RolloutEngine::State::add(Call& call, Group& group) {
+  ActiveGroup& active = call.schedule.add(group);
+  if (!call.sampling.stop.strings.empty()) {
+    for (ActiveSample& sample : active.samples) sample.search.emplace(call.sampling.stop);
   }
-  if (sampling.rule.repetition_penalty != 1) {
-    for (ActiveGroup& active : call.schedule.groups()) {
-      SeenTokens seen;
-      for (int32_t token : active.group->prompt.token_ids) seen.add(token);
-      for (ActiveSample& sample : active.samples) sample.seen = seen;
-    }
+  if (call.sampling.rule.repetition_penalty != 1) {
+    SeenTokens seen;
+    for (int32_t token : group.prompt.token_ids) seen.add(token);
+    for (ActiveSample& sample : active.samples) sample.seen = seen;
   }
-  while (!call.schedule.done()) {
-    if (hooks.should_stop && hooks.should_stop()) throw Stopped("generation was stopped");
+}
+
+// Asks the caller for prompts while there is room for them.
+void RolloutEngine::State::add_more(Call& call, std::deque<Group>& groups, int64_t weights_step) {
+  if (!call.hooks.more || !call.schedule.has_room()) return;
+  for (Prompt& prompt : call.hooks.more(static_cast<int64_t>(call.schedule.groups().size()))) {
+    check(prompt, call.sampling);
+    add(call, groups.emplace_back(make_group(std::move(prompt), call.sampling, weights_step)));
+  }
+}
+
+void RolloutEngine::State::run(std::deque<Group>& groups, const Sampling& sampling, uint64_t seed, Stream stream,
+                               int64_t weights_step, const RolloutHooks& hooks) {
+  Call call{sampling, seed,         stream,
+            hooks,    Clock::now(), RolloutSchedule(*memory, options.max_running_responses, options.share_prefixes)};
+  for (Group& group : groups) add(call, group);
+  while (add_more(call, groups, weights_step), !call.schedule.done()) {
+    check_stop(hooks);
     enter(call);
     if (!call.schedule.done()) decode(call);
+  }
+  while (meet(false, false)) {
+    ForwardBatch().run(model, memory->pages());
+    check_stop(hooks);
   }
   stats.sent_back = call.schedule.sent_back();
   stats.decode_seconds = seconds_since(call.start) - stats.prefill_seconds;
@@ -307,14 +358,10 @@ std::vector<Group> RolloutEngine::generate(std::vector<Prompt> prompts, const Sa
   s.computing = false;
   // An evaluation leaves no trace in what is generated for training afterwards.
   if (const std::pair now(weights_step, stream); std::exchange(s.kept, now) != now) s.memory->forget();
-  std::vector<Group> groups(prompts.size());
-  for (size_t i = 0; i < prompts.size(); ++i) {
-    groups[i].prompt = std::move(prompts[i]);
-    groups[i].responses.resize(static_cast<size_t>(sampling.n));
-    for (Response& response : groups[i].responses) response.weights_step = weights_step;
-  }
+  std::deque<Group> groups;  // which stay where they are while more come
+  for (Prompt& prompt : prompts) groups.push_back(make_group(std::move(prompt), sampling, weights_step));
   try {
-    s.run(groups, sampling, seed, stream, hooks);
+    s.run(groups, sampling, seed, stream, weights_step, hooks);
   } catch (const Stopped&) {
     if (s.computing) s.lose_memory();
     throw;
@@ -322,7 +369,7 @@ std::vector<Group> RolloutEngine::generate(std::vector<Prompt> prompts, const Sa
     s.lose_memory();
     throw;
   }
-  return groups;
+  return {std::make_move_iterator(groups.begin()), std::make_move_iterator(groups.end())};
 }
 
 }  // namespace golong

@@ -47,8 +47,11 @@ struct RolloutStats {
 
 // What a caller hears of while it waits. All may be empty.
 struct RolloutHooks {
-  std::function<bool()> should_stop;                                // asked before each token
+  std::function<bool()> should_stop;                                // asked before each pass of the model
   std::function<void(const Group& group, size_t sample)> on_token;  // a response has grown by one
+  // Asked while all prompts have entered and there is room for more responses, with the number of groups that run: more
+  // prompts, or none for now. Their groups stand behind the others.
+  std::function<std::vector<Prompt>(int64_t running)> more;
 };
 
 class RolloutEngine {
@@ -61,6 +64,9 @@ class RolloutEngine {
   // that were computed then are found again. `text` is left empty (the caller decodes). Throws Stopped when
   // `should_stop` returns true, Error for empty prompts and prompts that do not fit the model or the memory, before
   // anything is computed.
+  //
+  // Ranks that share the model's experts call it together, each with its own prompts, of which there may be none, and
+  // return together: who is done runs the others' passes over no rows. Where one is stopped all are.
   std::vector<Group> generate(std::vector<Prompt> prompts, const Sampling& sampling, uint64_t seed, Stream stream,
                               int64_t weights_step, const RolloutHooks& hooks = {});
 

@@ -20,15 +20,16 @@ int64_t ActiveGroup::count(ActiveSample::State state) const {
 
 bool ActiveGroup::is_expected() const { return !is_loaded() && count(ActiveSample::State::waiting) > 0; }
 
-RolloutSchedule::RolloutSchedule(KvMemory& memory, std::vector<Group>& groups, int64_t max_running, bool share_prefixes)
-    : memory_(memory), max_running_(max_running) {
-  for (Group& group : groups) {
-    ActiveGroup& active = groups_.emplace_back();
-    active.group = &group;
-    active.samples.resize(group.responses.size());
-    if (share_prefixes) active.names = prefix_names(group.prompt.token_ids);
-    memory_.expect(active.names, 1);
-  }
+RolloutSchedule::RolloutSchedule(KvMemory& memory, int64_t max_running, bool share_prefixes)
+    : memory_(memory), max_running_(max_running), share_prefixes_(share_prefixes) {}
+
+ActiveGroup& RolloutSchedule::add(Group& group) {
+  ActiveGroup& active = groups_.emplace_back();
+  active.group = &group;
+  active.samples.resize(group.responses.size());
+  if (share_prefixes_) active.names = prefix_names(group.prompt.token_ids);
+  memory_.expect(active.names, 1);
+  return active;
 }
 
 RolloutSchedule::~RolloutSchedule() {

@@ -48,10 +48,14 @@ struct Entry {
 class RolloutSchedule {
  public:
   // `share_prefixes`: prompts that begin alike share pages.
-  RolloutSchedule(KvMemory& memory, std::vector<Group>& groups, int64_t max_running, bool share_prefixes);
+  RolloutSchedule(KvMemory& memory, int64_t max_running, bool share_prefixes);
   ~RolloutSchedule();  // gives all pages back
   RolloutSchedule(const RolloutSchedule&) = delete;
   RolloutSchedule& operator=(const RolloutSchedule&) = delete;
+
+  // A group to come, behind the others; it stays where it is until the schedule is gone.
+  ActiveGroup& add(Group& group);
+  bool has_room() const { return entered_ == groups_.size() && running_ < max_running_; }  // for more groups
 
   bool done() const { return groups_.empty(); }
   std::deque<ActiveGroup>& groups() { return groups_; }  // that have not come to their end, in their order
@@ -80,6 +84,7 @@ class RolloutSchedule {
 
   KvMemory& memory_;
   const int64_t max_running_;
+  const bool share_prefixes_;
   std::deque<ActiveGroup> groups_;
   size_t entered_ = 0;  // the first groups, of which responses run or ran
   int64_t running_ = 0;

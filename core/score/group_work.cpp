@@ -21,6 +21,7 @@ std::string GroupWork::name(size_t item) const { return name() + ", response " +
 
 void GroupWork::finish(size_t item, ScoreResult result) const {
   if (result.outcome != Outcome::scored) result.detail = name(item) + ": " + result.detail;
+  if (result.outcome == Outcome::unscorable && !gold->stray.empty()) result.detail += "; " + gold->stray;
   result.detail = to_valid_utf8(result.detail);
   batch->finish(group, items[item].response, std::move(result));
 }

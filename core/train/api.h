@@ -95,6 +95,13 @@ struct TrainBenchOptions : EngineBenchOptions {
   std::string dump_gradients;  // file
 };
 
+// `golong bench device`: see core/train/device_benchmark.h.
+struct DeviceBenchOptions {
+  std::string dtype = "float32";
+  std::string device = "cpu";
+  int64_t threads = 0;  // 0: all cores
+};
+
 struct EngineApi {
   // GRPO. Returns the last step that was done.
   int64_t (*train)(const Config&, std::shared_ptr<const plugin::Registry>, const TrainOptions&);
@@ -115,6 +122,7 @@ struct EngineApi {
   void (*chat)(const ChatOptions&, const ChatTerminal&);
   std::string (*bench_rollout)(const RolloutBenchOptions&);  // JSON
   std::string (*bench_train)(const TrainBenchOptions&);      // JSON
+  std::string (*bench_device)(const DeviceBenchOptions&);    // JSON; "" of other ranks than the first
   std::string (*describe)();  // LibTorch's version, devices, threads: for `golong doctor`
 };
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <string>
 
+#include "core/base/json_writer.h"
 #include "core/base/output_file.h"
 
 namespace golong {
@@ -44,13 +45,13 @@ void write_batch(const std::filesystem::path& path, const std::vector<Group>& gr
     for (size_t i = 0; i < groups[g].responses.size(); ++i) {
       responses.push_back(line(groups[g].responses[i], advantages[g][i]));
     }
-    file.stream() << json::serialize(json::object{{"uid", prompt.uid},
-                                                  {"task", prompt.task},
-                                                  {"reward", prompt.reward},
-                                                  {"prompt", tokenizer.decode(prompt.token_ids, false)},
-                                                  {"prompt_ids", ids(prompt.token_ids)},
-                                                  {"gold", prompt.gold ? prompt.gold->json : ""},
-                                                  {"responses", std::move(responses)}})
+    file.stream() << to_json(json::object{{"uid", prompt.uid},
+                                          {"task", prompt.task},
+                                          {"reward", prompt.reward},
+                                          {"prompt", tokenizer.decode(prompt.token_ids, false)},
+                                          {"prompt_ids", ids(prompt.token_ids)},
+                                          {"gold", prompt.gold ? prompt.gold->json : ""},
+                                          {"responses", std::move(responses)}})
                   << "\n";
   }
   file.commit();

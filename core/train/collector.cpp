@@ -4,23 +4,25 @@
 #include <utility>
 
 #include "core/base/error.h"
-#include "core/eval/evaluate.h"
 #include "core/report/log.h"
 #include "core/rollout/options.h"
 #include "core/train/batch.h"
 #include "core/train/overlong.h"
 #include "core/train/surplus.h"
-#include "core/train/timer.h"
 
 namespace golong {
 
 // All groups that a step generated, kept or not, and what it took.
 struct Collector::Generated {
   std::vector<Group> groups;
-  double generate_seconds = 0, score_seconds = 0;
+  double generate_seconds = 0, score_seconds = 0, idle_seconds = 0;
   RolloutStats stats;  // of all rounds
 
-  void add(const RolloutStats& more) {
+  void add(const AnswerStats& answer) {
+    generate_seconds += answer.generate_seconds;
+    score_seconds += answer.score_seconds;
+    idle_seconds += answer.idle_seconds;
+    const RolloutStats& more = answer.rollout;
     stats.prompt_tokens += more.prompt_tokens;
     stats.shared_prompt_tokens += more.shared_prompt_tokens;
     stats.response_tokens += more.response_tokens;
@@ -31,13 +33,12 @@ struct Collector::Generated {
 };
 
 Collector::Collector(const Config& config, const Workspace& work, std::shared_ptr<const Dataset> rows,
-                     RolloutEngine& rollout, Scorer& scorer)
+                     Answerer& answerer)
     : config_(config),
       work_(work),
       sampler_(std::move(rows), static_cast<uint64_t>(config.train.seed), config.data.shuffle,
                config.data.task_weights),
-      rollout_(rollout),
-      scorer_(scorer) {}
+      answerer_(answerer) {}
 
 void Collector::restore(State state) {
   sampler_.load(state.draws);
@@ -48,24 +49,19 @@ void Collector::restore(State state) {
 std::vector<Group> Collector::generate(int64_t step, Progress& progress, const std::function<bool()>& should_stop,
                                        Generated& generated) {
   const TrainConfig& train = config_.train;
-  Timer timer;
   progress.phase("generate");
-  const Sampling sampling = train_sampling(config_, work_.stop_ids, work_.tokenizer);
   std::vector<Group> groups =
-      rollout_.generate(sampler_.next(static_cast<size_t>(draw_size(train))), sampling,
-                        static_cast<uint64_t>(train.seed), Stream::train, step - 1, {.should_stop = should_stop});
-  decode(groups, *work_.tokenizer, sampling.stop);
-  generated.add(rollout_.stats());
-  generated.generate_seconds += timer.lap();
-  progress.phase("score");
-  scorer_.score(groups);
+      answerer_.answer(sampler_.next(static_cast<size_t>(draw_size(train))),
+                       train_sampling(config_, work_.stop_ids, work_.tokenizer), static_cast<uint64_t>(train.seed),
+                       Stream::train, step - 1, {.should_stop = should_stop}, [&] { progress.phase("score"); });
   penalise_overlong(groups, train.overlong, config_.rollout.max_response_tokens);
-  generated.score_seconds += timer.lap();
+  generated.add(answerer_.stats());
   return groups;
 }
 
 Metrics Collector::metrics_of(const Generated& generated) const {
   Metrics metrics{{"time/generate", generated.generate_seconds}, {"time/score", generated.score_seconds}};
+  if (answerer_.ranks() > 1) metrics["time/rollout_idle"] = generated.idle_seconds;
   if (generated.groups.empty()) return metrics;  // the surplus of earlier steps was enough
   ReportColumns columns = report_columns(generated.groups, config_.rewards);
   metrics.merge(generation_metrics(columns.groups, columns.responses));

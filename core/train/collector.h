@@ -10,10 +10,9 @@
 #include "core/data/dataset.h"
 #include "core/data/group.h"
 #include "core/data/sampler.h"
+#include "core/eval/answerer.h"
 #include "core/report/metrics.h"
 #include "core/report/progress.h"
-#include "core/rollout/engine.h"
-#include "core/score/scorer.h"
 #include "core/train/draw_size.h"
 #include "core/train/workspace.h"
 
@@ -21,9 +20,8 @@ namespace golong {
 
 class Collector {
  public:
-  // Config, workspace, engine and scorer outlive it.
-  Collector(const Config& config, const Workspace& work, std::shared_ptr<const Dataset> rows, RolloutEngine& rollout,
-            Scorer& scorer);
+  // Config, workspace and answerer outlive it.
+  Collector(const Config& config, const Workspace& work, std::shared_ptr<const Dataset> rows, Answerer& answerer);
 
   // train.prompts_per_step groups (paper E.2). Surplus is dropped, or waits for the next step, which takes it first.
   // Throws Error that says what to change where train.max_generation_batches draws are not enough, and Stopped.
@@ -47,8 +45,7 @@ class Collector {
   const Config& config_;
   const Workspace& work_;
   Sampler sampler_;
-  RolloutEngine& rollout_;
-  Scorer& scorer_;
+  Answerer& answerer_;
   std::vector<Group> surplus_;
 };
 

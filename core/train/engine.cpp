@@ -9,6 +9,7 @@
 
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/base/json_writer.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/eval/evaluate.h"
 #include "core/nn/device.h"
@@ -18,6 +19,7 @@
 #include "core/train/api.h"
 #include "core/train/benchmark.h"
 #include "core/train/chat.h"
+#include "core/train/device_benchmark.h"
 #include "core/train/generate.h"
 #include "core/train/grpo.h"
 #include "core/train/logprobs.h"
@@ -53,8 +55,10 @@ void export_checkpoint(const Config& config, const std::string& checkpoint, cons
   if (fs::equivalent(config.model.path, output, unknown)) {
     fail("--output ", output, " is model.path itself, whose weights would be lost; choose another folder");
   }
-  write_model_folder(output, snapshot.weights, snapshot.weights.at(0).second.scalar_type(), shape->second,
-                     config.model.path);
+  const Pieces stored(snapshot.weights);
+  NamedTensors weights;
+  for (const std::string& name : stored.names()) weights.emplace_back(name, stored.whole(name));
+  write_model_folder(output, weights, weights.at(0).second.scalar_type(), shape->second, config.model.path);
 }
 
 // The folder to measure: the one that was named, else the weights of the run's newest checkpoint over model.path.
@@ -65,7 +69,7 @@ std::string evaluate_model(const Config& config, std::shared_ptr<const plugin::R
   fs::path checkpoints = fs::path(config.run.directory) / "checkpoints";
   if (model.empty() && fs::is_directory(checkpoints)) {
     if (std::optional<Snapshot> newest = CheckpointStore(checkpoints).load_newest()) {
-      load_weights(*work.model, *newest);
+      load_weights(*work.model, Pieces(newest->weights));
       measured = checkpoints.string() + ", step " + std::to_string(newest->step);
     }
   }
@@ -73,8 +77,9 @@ std::string evaluate_model(const Config& config, std::shared_ptr<const plugin::R
   RolloutEngine engine(*work.model, engine_options(config.rollout));
   Scorer scorer(config, work.registry);
   Progress progress("evaluate", static_cast<int64_t>(rows_to_measure(*rows, config.eval).size()));
+  Answerer answerer(engine, scorer, work.tokenizer);
   Evaluation evaluation = evaluate(
-      engine, scorer, *rows, work.tokenizer, work.stop_ids, config, 0, [stop] { return stop_asked(stop); },
+      answerer, *rows, work.tokenizer, work.stop_ids, config, 0, [stop] { return stop_asked(stop); },
       [&](size_t done) { progress.update(static_cast<int64_t>(done)); });
   json::object after, errors, counts, parsed, not_scored;
   for (const auto& [task, score] : evaluation.tasks) {
@@ -84,7 +89,7 @@ std::string evaluate_model(const Config& config, std::shared_ptr<const plugin::R
   }
   for (const auto& [task, share] : evaluation.parsed) parsed[task] = share;
   for (const auto& [task, share] : evaluation.not_scored) not_scored[task] = share;
-  return json::serialize(json::object{
+  return to_json(json::object{
       {"model", measured},
       {"seed", config.eval.seed},
       {"after", after},
@@ -114,7 +119,7 @@ std::string bench_rollout(const RolloutBenchOptions& options) {
   if (options.threads > 0) at::set_num_threads(static_cast<int>(options.threads));
   const RolloutWork work{options.prompt_tokens, options.n, options.new_tokens, options.groups, options.repetitions};
   const RolloutSpeed speed = measure_rollout(*model_to_measure(options), work);
-  return json::serialize(
+  return to_json(
       json::object{{"prompt_tokens", work.prompt_tokens},
                    {"n", work.n},
                    {"new_tokens", work.new_tokens},
@@ -144,19 +149,19 @@ std::string bench_train(const TrainBenchOptions& options) {
   const TrainBatch batch =
       options.batch.empty() ? random_train_batch(options, vocabulary) : read_train_batch(options.batch, vocabulary);
   const TrainSpeed speed = measure_training(*model, batch, options);
-  return json::serialize(json::object{{"dtype", options.dtype},
-                                      {"device", options.device},
-                                      {"threads", at::get_num_threads()},
-                                      {"share_prefix", options.share_prefix},
-                                      {"recompute", options.recompute},
-                                      {"median_s", speed.median_seconds},
-                                      {"peak_bytes", speed.peak_bytes},
-                                      {"loss", speed.loss},
-                                      {"grad_norm", speed.gradient_norm},
-                                      {"tokens", speed.tokens},
-                                      {"flops", speed.flops},
-                                      {"flops_per_s", speed.flops / speed.median_seconds},
-                                      {"matmul_flops_per_s", speed.matmul_flops}});
+  return to_json(json::object{{"dtype", options.dtype},
+                              {"device", options.device},
+                              {"threads", at::get_num_threads()},
+                              {"share_prefix", options.share_prefix},
+                              {"recompute", options.recompute},
+                              {"median_s", speed.median_seconds},
+                              {"peak_bytes", speed.peak_bytes},
+                              {"loss", speed.loss},
+                              {"grad_norm", speed.gradient_norm},
+                              {"tokens", speed.tokens},
+                              {"flops", speed.flops},
+                              {"flops_per_s", speed.flops / speed.median_seconds},
+                              {"matmul_flops_per_s", speed.matmul_flops}});
 }
 
 std::string describe() {
@@ -168,7 +173,7 @@ std::string describe() {
 }
 
 constexpr EngineApi kApi{run_grpo,        run_sft, evaluate_model, export_checkpoint, make_fresh_model, write_logprobs,
-                         write_responses, chat,    bench_rollout,  bench_train,       describe};
+                         write_responses, chat,    bench_rollout,  bench_train,       bench_device,     describe};
 
 }  // namespace
 }  // namespace golong

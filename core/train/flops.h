@@ -1,4 +1,4 @@
-// What a model computes, by the shapes alone.
+// What an update computes.
 #pragma once
 #include <vector>
 
@@ -7,9 +7,8 @@
 
 namespace golong {
 
-// Floating-point operations of one forward pass over groups as pack() lays them out: matrix products and attention, a
-// multiply and an add are two. The backward pass is twice that; what is computed again for want of memory does not
-// count (model FLOPs).
+// Floating-point operations of one forward pass over groups as pack() lays them out (model/flops.h). The backward pass
+// is twice that; what is computed again for want of memory does not count (model FLOPs).
 double forward_flops(const Model& model, const std::vector<const Group*>& groups, bool share_prefix);
 
 }  // namespace golong

@@ -11,6 +11,7 @@
 #include "core/base/file.h"
 #include "core/base/file_lock.h"
 #include "core/base/hash.h"
+#include "core/base/json_writer.h"
 #include "core/config/difference.h"
 #include "core/config/toml_text.h"
 #include "core/data/json_slice.h"
@@ -180,7 +181,7 @@ class RowGenerator {
       if (column != "prompt" && !made.contains(column))
         kept += json_quote(column) + ": " + std::string(value.text()) + ", ";
     }
-    return "{" + kept + json::serialize(made).substr(1) + "\n";
+    return "{" + kept + to_json(made).substr(1) + "\n";
   }
 
   const GenerateOptions options_;

@@ -1,7 +1,7 @@
 #include "core/train/generator.h"
 
 #include "core/base/error.h"
-#include "core/eval/evaluate.h"
+#include "core/eval/answerer.h"
 #include "core/nn/device.h"
 #include "core/train/workspace.h"
 

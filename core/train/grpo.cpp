@@ -4,15 +4,21 @@
 #include <filesystem>
 #include <utility>
 
+#include <ATen/ATen.h>
+
+#include "core/base/bytes.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/file_lock.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/checkpoint/writer.h"
+#include "core/eval/answerer.h"
 #include "core/eval/evaluate.h"
+#include "core/model/sharded_states.h"
 #include "core/nn/device.h"
 #include "core/nn/machine_speed.h"
 #include "core/parallel/mesh.h"
+#include "core/parallel/watch.h"
 #include "core/parallel/world.h"
 #include "core/plugin/normalizer.h"
 #include "core/report/log.h"
@@ -26,6 +32,7 @@
 #include "core/train/learner.h"
 #include "core/train/overlong.h"
 #include "core/train/packing.h"
+#include "core/train/ranks.h"
 #include "core/train/reference.h"
 #include "core/train/run_files.h"
 #include "core/train/run_state.h"
@@ -37,16 +44,21 @@ namespace {
 
 namespace fs = std::filesystem;
 
+ShardedStates* address(std::optional<ShardedStates>& states) { return states ? &*states : nullptr; }
+
 class GrpoRun {
  public:
-  GrpoRun(const Config& config, std::shared_ptr<const plugin::Registry> registry, const TrainOptions& options);
+  GrpoRun(const Config& config, std::shared_ptr<const plugin::Registry> registry, const TrainOptions& options,
+          parallel::World& world);
   int64_t run();
 
  private:
   Metrics learn(int64_t step, const std::vector<Group>& groups, const std::vector<std::vector<double>>& advantages);
   Metrics step(int64_t step);
   std::optional<Metrics> whole_step(int64_t step);
-  RunState state() { return {config_, work_, reference_, normalizer_, collector_, learner_}; }
+  bool agree_to_stop();
+  void add_rank_metrics(Metrics& metrics);
+  RunState state() { return {config_, work_, reference_, normalizer_, collector_, learner_, address(states_)}; }
   void save(int64_t step);
   int64_t restore();
   void expect_best_metric(int64_t step, bool measured);
@@ -56,15 +68,17 @@ class GrpoRun {
 
   const Config config_;
   const TrainOptions options_;
-  const std::shared_ptr<parallel::World> world_;
+  parallel::World* const world_;
   const parallel::Mesh mesh_;
   Workspace work_;
+  const Reference reference_;
+  std::optional<ShardedStates> states_, reference_states_;  // of more than one rank
   std::shared_ptr<const Dataset> rows_, eval_rows_;
   RolloutEngine rollout_;
   Scorer scorer_;
+  Answerer answerer_;
   Collector collector_;
   plugin::Normalizer normalizer_;
-  const Reference reference_;
   Learner learner_;
   CheckpointStore checkpoints_;
   CheckpointWriter writer_;
@@ -75,9 +89,11 @@ class GrpoRun {
   double save_seconds_ = 0;        // that training stood still for the last checkpoint, reported with the next step
   Metrics metrics_;                // of the newest step
   double reward_ = 0, speed_ = 0;  // of the newest step that generated something, for the progress line
+  parallel::Traffic traffic_;      // until the last step ended
   bool callback_stopped_ = false;
+  bool stopped_ = false;  // all ranks have agreed to
   bool missing_metric_said_ = false;
-  std::optional<RunFiles> files_;
+  std::optional<RunFiles> files_;  // the first rank's
   std::optional<Progress> progress_;
 };
 
@@ -101,20 +117,25 @@ struct LogFile {
   LogFile& operator=(const LogFile&) = delete;
 };
 
+// While one lives a model can generate: all of its weights are there.
+class AllWeights {
+ public:
+  explicit AllWeights(std::optional<ShardedStates>& states) {
+    if (states) whole_.emplace(*states);
+  }
+
+ private:
+  std::optional<ShardedStates::Whole> whole_;
+};
+
 int64_t total_steps(const Config& config, size_t rows) {
   if (config.train.steps > 0) return config.train.steps;
   return std::max<int64_t>(1, config.train.epochs * static_cast<int64_t>(rows) / draw_size(config.train));
 }
 
-std::shared_ptr<parallel::World> open_world(const Config& config) {
-  parallel::WorldOptions options;
-  options.timeout = std::chrono::seconds(config.parallel.timeout_seconds);
-  return parallel::World::open(options);
-}
-
-parallel::MeshShape mesh_of(const Config& config) {
-  const ParallelConfig& p = config.parallel;
-  return {p.replicate, p.shard, p.context, p.expert};
+CheckpointRanks checkpoint_ranks(parallel::World& world, const ParallelConfig& config) {
+  if (world.rank().alone()) return {};
+  return {world.rank().rank, world.rank().size, world.notes_apart(), std::chrono::seconds(config.timeout_seconds)};
 }
 
 plugin::Settings settings_of(const Config& config) {
@@ -122,22 +143,38 @@ plugin::Settings settings_of(const Config& config) {
   return found == config.normalizer_settings.end() ? plugin::Settings{} : found->second;
 }
 
-GrpoRun::GrpoRun(const Config& config, std::shared_ptr<const plugin::Registry> registry, const TrainOptions& options)
+Config of_rank(Config config, const parallel::Rank& rank) {
+  config.model.device = device_of_rank(config, rank);
+  return config;
+}
+
+std::optional<ShardedStates> shard(Model* model, const parallel::Mesh& mesh, const ParallelConfig& config) {
+  if (mesh.alone() || !model) return {};
+  return std::optional<ShardedStates>(std::in_place, *model, mesh, static_cast<parallel::Split>(config.zero));
+}
+
+GrpoRun::GrpoRun(const Config& config, std::shared_ptr<const plugin::Registry> registry, const TrainOptions& options,
+                 parallel::World& world)
     : config_(config),
       options_(options),
-      world_(open_world(config)),
-      mesh_(*world_, mesh_of(config)),
-      work_(Workspace::open(config, std::move(registry))),
+      world_(&world),
+      mesh_(*world_, mesh_shape(config.parallel)),
+      work_(Workspace::open(of_rank(config, world_->rank()), std::move(registry), {}, mesh_.expert)),
+      reference_(open_reference(config, *work_.model)),
+      states_(shard(work_.model.get(), mesh_, config.parallel)),
+      reference_states_(shard(reference_.model.get(), mesh_, config.parallel)),
       rows_(work_.dataset(config, config.data.train)),
       eval_rows_(config.data.eval.empty() ? nullptr : work_.dataset(config, config.data.eval)),
       rollout_(*work_.model, engine_options(config.rollout)),
       scorer_(config, work_.registry),
-      collector_(config_, work_, rows_, rollout_, scorer_),
+      answerer_(rollout_, scorer_, work_.tokenizer, {world_, config.parallel.hand_out == "as_free"}),
+      collector_(config_, work_, rows_, answerer_),
       normalizer_(work_.registry->find(plugin::Kind::normalizer, config.train.normalizer), settings_of(config)),
-      reference_(open_reference(config, *work_.model)),
       learner_(*work_.model, config.train, config.rollout.max_response_tokens, config.rollout.temperature,
-               reference_.model.get()),
-      checkpoints_(checkpoint_folder(config), config.checkpoint),
+               reference_.model.get(),
+               {&mesh_, address(states_), address(reference_states_),
+                nn::parse_context_method(config.parallel.context_method)}),
+      checkpoints_(checkpoint_folder(config), config.checkpoint, checkpoint_ranks(*world_, config.parallel)),
       writer_(checkpoints_, config.checkpoint.background),
       memory_(work_.model->device()) {
   first_step_ = options.resume ? restore() : 0;
@@ -145,7 +182,7 @@ GrpoRun::GrpoRun(const Config& config, std::shared_ptr<const plugin::Registry> r
     fail(config.run.directory, " has done ", first_step_, " steps already, more than ", steps,
          " (train.steps or train.epochs)");
   }
-  write_file_atomic(fs::path(config.run.directory) / "config.toml", config.to_toml());
+  if (world_->is_first()) write_file_atomic(fs::path(config.run.directory) / "config.toml", config.to_toml());
 }
 
 // The update. Responses that the length limit ended are left out where train.overlong.filter is on.
@@ -178,8 +215,11 @@ Metrics GrpoRun::learn(int64_t step, const std::vector<Group>& groups,
 Metrics GrpoRun::step(int64_t step) {
   Metrics metrics;
   Timer whole, timer;
-  std::vector<Group> groups = collector_.collect(
-      step, *progress_, [this] { return stopping(); }, metrics);
+  std::vector<Group> groups = [&] {
+    const AllWeights weights(states_);
+    return collector_.collect(
+        step, *progress_, [this] { return stopping(); }, metrics);
+  }();
   timer.lap();
   progress_->phase("update");
   std::vector<std::vector<double>> advantages = compute_advantages(normalizer_, groups, config_.rewards, metrics);
@@ -190,15 +230,43 @@ Metrics GrpoRun::step(int64_t step) {
   for (const auto& group : advantages) flat.insert(flat.end(), group.begin(), group.end());
   ReportColumns columns = report_columns(groups, config_.rewards);
   add(metrics, batch_metrics(columns.groups, columns.responses, flat));
-  files_->samples(step, groups, advantages, *work_.tokenizer);
+  if (files_) files_->samples(step, groups, advantages, *work_.tokenizer);
   metrics["time/step"] = whole.lap();
   double tokens = 0;
   for (const Group& group : groups) tokens += static_cast<double>(packed_tokens(group));
-  add(metrics, speed_metrics(metrics, tokens, peak_flops_));
+  add(metrics, speed_metrics(metrics, tokens, peak_flops_ * static_cast<double>(mesh_.shape.ranks())));
   metrics["perf/peak_memory_bytes"] = static_cast<double>(memory_.peak());
+  add_rank_metrics(metrics);
   memory_ = nn::PeakMemory(work_.model->device());
   metrics["time/save"] = std::exchange(save_seconds_, 0);
   return metrics;
+}
+
+// What ranks did for each other in this step. Who waits least is who the others wait for.
+void GrpoRun::add_rank_metrics(Metrics& metrics) {
+  if (mesh_.alone()) return;
+  const parallel::Traffic& now = world_->traffic();
+  Encoder out;
+  out.number(now.seconds - traffic_.seconds).number(static_cast<double>(now.bytes_sent - traffic_.bytes_sent));
+  out.number(metrics.at("perf/peak_memory_bytes"));
+  traffic_ = now;
+  double sent = 0, peak = 0;
+  const std::vector<std::string> all = world_->all().gather(out.take());
+  for (size_t rank = 0; rank < all.size(); ++rank) {
+    Decoder in(all[rank]);
+    metrics["ranks/wait_seconds/" + std::to_string(rank)] = in.number<double>();
+    sent += in.number<double>();
+    peak = std::max(peak, in.number<double>());
+  }
+  metrics["ranks/sent_bytes"] = sent;
+  metrics["perf/peak_memory_bytes"] = peak;
+}
+
+// All ranks ask at the same places; where one was asked to stop all do.
+bool GrpoRun::agree_to_stop() {
+  const at::Tensor asked = at::full({1}, static_cast<int64_t>(stopping()), at::kLong);
+  world_->all().sum(asked);
+  return stopped_ = asked.item<int64_t>() > 0;
 }
 
 // Metrics and samples reach the disk first: a resumed run cuts off what is newer than its checkpoint, and cannot make
@@ -206,7 +274,7 @@ Metrics GrpoRun::step(int64_t step) {
 void GrpoRun::save(int64_t step) {
   Timer timer;
   if (progress_) progress_->phase("save");
-  files_->sync_to_disk();
+  if (files_) files_->sync_to_disk();
   writer_.save(state().take(step, metrics_));
   saved_ = step;
   save_seconds_ = timer.lap();
@@ -232,10 +300,11 @@ int64_t GrpoRun::restore() {
 std::optional<Evaluation> GrpoRun::measure(int64_t step) {
   log::info("measuring on held-out rows");
   const auto rows = static_cast<int64_t>(rows_to_measure(*eval_rows_, config_.eval).size());
-  Progress progress("evaluate", rows, {.plain_every = 1 << 20});
+  Progress progress("evaluate", rows, {.plain_every = 1 << 20, .quiet = !world_->is_first()});
+  const AllWeights weights(states_);
   try {
     return evaluate(
-        rollout_, scorer_, *eval_rows_, work_.tokenizer, work_.stop_ids, config_, step,
+        answerer_, *eval_rows_, work_.tokenizer, work_.stop_ids, config_, step,
         [this] { return stop_asked(options_.stop); },
         [&](size_t done) { progress.update(static_cast<int64_t>(done)); });
   } catch (const Stopped&) {
@@ -291,19 +360,24 @@ int64_t GrpoRun::run() {
   const int64_t steps = total_steps(config_, rows_->size());
   learner_.expect(steps);
   peak_flops_ = nn::measure_matmul(work_.model->dtype(), work_.model->device());
-  files_.emplace(config_, options_.resume && first_step_ > 0 ? std::optional<int64_t>(first_step_) : std::nullopt);
+  if (world_->is_first()) {
+    files_.emplace(config_, options_.resume && first_step_ > 0 ? std::optional<int64_t>(first_step_) : std::nullopt);
+  }
   if (eval_rows_ && first_step_ == 0) {
     std::optional<Evaluation> before = measure(0);
     if (!before) return 0;
-    files_->before(*before);
+    if (files_) files_->before(*before);
   }
-  progress_.emplace("train", steps, ProgressOptions{.first = first_step_});
+  progress_.emplace("train", steps, ProgressOptions{.first = first_step_, .quiet = !world_->is_first()});
   int64_t done = saved_ = first_step_;
   std::optional<Evaluation> measured;  // after the newest step
-  while (done < steps && !stopping()) {
+  while (done < steps && !agree_to_stop()) {
     writer_.check();
     std::optional<Metrics> metrics = whole_step(done + 1);
-    if (!metrics) break;
+    if (!metrics) {
+      stopped_ = true;
+      break;
+    }
     ++done;
     metrics_ = *std::move(metrics);
     measured.reset();
@@ -314,7 +388,7 @@ int64_t GrpoRun::run() {
       metrics_["time/evaluate"] = timer.lap();
     }
     // Metrics first: a resumed run cuts off what is newer than its checkpoint.
-    files_->step(done, metrics_);
+    if (files_) files_->step(done, metrics_);
     expect_best_metric(done, measured.has_value());
     if (config_.checkpoint.every > 0 && done % config_.checkpoint.every == 0) save(done);
     if (metrics_.contains("reward/mean")) reward_ = metrics_.at("reward/mean");
@@ -324,30 +398,44 @@ int64_t GrpoRun::run() {
   }
   progress_.reset();
   if (done > saved_) {
-    if (stopping()) writer_.forget_failure();  // there may be room by now
+    if (stopped_) writer_.forget_failure();  // there may be room by now
     save(done);
   }
-  if (eval_rows_ && done == steps && !stopping()) {
+  if (eval_rows_ && done == steps && !agree_to_stop()) {
     if (!measured) measured = measure(done);
-    if (measured) files_->after(done, *measured);
+    if (measured && files_) files_->after(done, *measured);
   }
   writer_.finish();
-  if (done > 0) files_->report();
+  if (done > 0 && files_) files_->report();
   return done;
 }
 
 }  // namespace
 
 int64_t run_grpo(const Config& config, std::shared_ptr<const plugin::Registry> registry, const TrainOptions& options) {
-  const FileLock lock(fs::path(config.run.directory) / "lock", config.run.directory);
-  if (!options.resume) check_folder(config);  // before anything is written into it
-  const LogFile log(fs::path(config.run.directory) / "log.txt");
-  try {
-    return GrpoRun(config, std::move(registry), options).run();
-  } catch (const std::exception& error) {
-    log::write_to_file(log::Level::error, error.what());
-    throw;
-  }
+  const std::shared_ptr<parallel::World> world = open_world(config);
+  parallel::Watch watch(*world, watch_options(config.parallel));
+  const auto run = [&] {
+    GrpoRun run(config, std::move(registry), options, *world);
+    watch.training_begins();
+    return run.run();
+  };
+  return watch.guard([&] {
+    parallel::agree(*world, facts_of(config, *registry));
+    if (!world->is_first()) {  // the first rank speaks for all
+      log::set_level(std::max(log::level(), log::Level::warning));
+      return run();
+    }
+    const FileLock lock(fs::path(config.run.directory) / "lock", config.run.directory);
+    if (!options.resume) check_folder(config);  // before anything is written into it
+    const LogFile log(fs::path(config.run.directory) / "log.txt");
+    try {
+      return run();
+    } catch (const std::exception& error) {
+      log::write_to_file(log::Level::error, error.what());
+      throw;
+    }
+  });
 }
 
 }  // namespace golong

@@ -1,13 +1,17 @@
 #include "core/train/learner.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include <algorithm>
 #include <cassert>
 #include <cmath>
 
+#include "core/base/bytes.h"
 #include "core/report/log.h"
 #include "core/train/flops.h"
+#include "core/train/forward.h"
+#include "core/train/packing.h"
 
 namespace golong {
 
@@ -29,15 +33,46 @@ struct Learner::Sums {
   }
 };
 
+namespace {
+
+const parallel::Mesh kAlone;
+
+AdamW make_optimizer(const Model& model, const TrainConfig& config, const ShardedStates* states) {
+  const AdamWOptions options{.beta1 = config.beta1,
+                             .beta2 = config.beta2,
+                             .epsilon = config.adam_epsilon,
+                             .weight_decay = config.weight_decay,
+                             .on_cpu = config.optimizer_device == "cpu"};
+  return states ? AdamW(states->pieces(), options) : AdamW(model.parameters(), options);
+}
+
+// What is of no layer is there while one lives.
+class HeldRoot {
+ public:
+  explicit HeldRoot(ShardedStates* states) : states_(states) {
+    if (states_) states_->begin_passes();
+  }
+  ~HeldRoot() {
+    if (states_) states_->end_passes();
+  }
+  HeldRoot(const HeldRoot&) = delete;
+  HeldRoot& operator=(const HeldRoot&) = delete;
+
+ private:
+  ShardedStates* states_;
+};
+
+}  // namespace
+
 Learner::Learner(Model& model, const TrainConfig& config, int64_t max_response_tokens, double temperature,
-                 const Model* reference)
+                 const Model* reference, LearnerRanks ranks)
     : model_(model),
       reference_(reference),
+      ranks_{ranks.mesh ? ranks.mesh : &kAlone, ranks.states, ranks.reference_states, ranks.method},
       config_(config),
       max_response_tokens_(max_response_tokens),
       temperature_(temperature),
-      optimizer_(model.parameters(), {config.beta1, config.beta2, config.adam_epsilon, config.weight_decay,
-                                      config.optimizer_device == "cpu"}),
+      optimizer_(make_optimizer(model, config, ranks.states)),
       schedule_{config.learning_rate, config.min_learning_rate, config.warmup_steps, 0, config.learning_rate_decay} {
   assert((reference != nullptr) == (config.kl.estimator != "none"));
 }
@@ -53,11 +88,11 @@ at::Tensor floats(const std::vector<float>& values, at::Device device) {
   return at::tensor(values, at::kFloat).to(device);
 }
 
-// Adds those of some responses of a group.
-void add(const GroupLogprobs& logprobs, const Group& group, ResponseRange range, std::vector<float>& to) {
+// Adds those of a response.
+void add(const GroupLogprobs& logprobs, const Group& group, size_t response, std::vector<float>& to) {
   if (logprobs.empty()) return;
-  const auto first = logprobs.at(&group).begin() + tokens_of(group, {0, range.first});
-  to.insert(to.end(), first, first + tokens_of(group, range));
+  const std::vector<float>& values = logprobs.at(&group)[response];
+  to.insert(to.end(), values.begin(), values.end());
 }
 
 bool has_tokens(const Group& group) {
@@ -78,8 +113,8 @@ LossScale scale_of(const std::vector<const Group*>& groups, const std::string& r
 
 }  // namespace
 
-Learner::Batch Learner::prepare(const std::vector<Group>& groups, const std::vector<std::vector<double>>& advantages,
-                                int64_t* per_step) const {
+Learner::Batch Learner::prepare(const std::vector<Group>& groups,
+                                const std::vector<std::vector<double>>& advantages) const {
   Batch batch;
   for (size_t g = 0; g < groups.size(); ++g) {
     if (!has_tokens(groups[g])) continue;
@@ -87,32 +122,62 @@ Learner::Batch Learner::prepare(const std::vector<Group>& groups, const std::vec
     batch.advantages[&groups[g]] = &advantages[g];
   }
   if (batch.groups.empty()) fail("the batch has no response with tokens; nothing can be learned from it");
-  const auto count = static_cast<int64_t>(batch.groups.size());
-  *per_step = config_.mini_batch_prompts > 0 ? config_.mini_batch_prompts : count;
-  const int64_t budget = config_.micro_batch_tokens;
-  if (config_.updates_per_batch > 1 || *per_step < count) {
-    batch.old = fixed_logprobs(model_, batch.groups, budget, temperature_, config_.share_prefix);
+  const auto count = static_cast<std::ptrdiff_t>(batch.groups.size());
+  const std::ptrdiff_t per_step = config_.mini_batch_prompts > 0 ? config_.mini_batch_prompts : count;
+  for (auto start = batch.groups.begin(); start != batch.groups.end();) {
+    const auto end = start + std::min(per_step, batch.groups.end() - start);
+    batch.mini_batches.push_back(plan({start, end}));
+    start = end;
   }
-  if (reference_)
-    batch.reference = fixed_logprobs(*reference_, batch.groups, budget, temperature_, config_.share_prefix);
+  if (config_.updates_per_batch > 1 || per_step < count) batch.old = fixed_logprobs(model_, ranks_.states, batch);
+  if (reference_) batch.reference = fixed_logprobs(*reference_, ranks_.reference_states, batch);
   return batch;
 }
 
+// Ranks whose passes meet run as many of them.
+Learner::MiniBatch Learner::plan(std::vector<const Group*> groups) const {
+  const parallel::Mesh& mesh = *ranks_.mesh;
+  const int64_t contexts = mesh.context.size();
+  std::vector<Passes> passes;
+  for (const auto& part : deal_groups(groups, mesh.parts(), [&](const Group& group) {
+         return forward_flops(model_, {&group}, config_.share_prefix);
+       })) {
+    passes.push_back(plan_passes(part, config_.micro_batch_tokens, config_.share_prefix, contexts));
+  }
+  if (ranks_.states && (ranks_.states->in_step() || !mesh.expert.alone())) fill_up(passes, contexts);
+  return {std::move(groups), std::move(passes[static_cast<size_t>(mesh.part())])};
+}
+
+PassRules Learner::pass_rules() const {
+  return {.temperature = temperature_,
+          .share_prefix = config_.share_prefix,
+          .recomputed =
+              [this](int64_t tokens) {
+                return layers_to_recompute(model_, tokens, config_.recompute, config_.activation_bytes);
+              },
+          .context = {ranks_.mesh->context, ranks_.method}};
+}
+
+// Under a model that does not change meanwhile, of the responses that this rank computes.
+GroupLogprobs Learner::fixed_logprobs(const Model& model, ShardedStates* states, const Batch& batch) const {
+  GroupLogprobs all;
+  const HeldRoot root(states);
+  for (const MiniBatch& mini : batch.mini_batches) add_logprobs(model, mini.passes, pass_rules(), all);
+  return all;
+}
+
 Metrics Learner::update(const std::vector<Group>& groups, const std::vector<std::vector<double>>& advantages) {
-  int64_t per_step = 0;
-  const Batch batch = prepare(groups, advantages, &per_step);
+  const Batch batch = prepare(groups, advantages);
   Sums all;
   const double rate = learning_rate();
   for (int64_t pass = 0; pass < config_.updates_per_batch; ++pass) {
-    for (auto start = batch.groups.begin(); start != batch.groups.end();) {
-      auto end = start + std::min<std::ptrdiff_t>(per_step, batch.groups.end() - start);
-      Sums sums = mini_batch({start, end}, batch);
+    for (const MiniBatch& mini : batch.mini_batches) {
+      Sums sums = mini_batch(mini, batch);
       if (step(sums)) {
         all.add(sums);
       } else {
         ++all.skipped;
       }
-      start = end;
     }
   }
   Metrics metrics = this->metrics(all, rate);
@@ -144,52 +209,63 @@ Metrics Learner::metrics(const Sums& sums, double learning_rate) const {
   return metrics;
 }
 
-Learner::Sums Learner::mini_batch(const std::vector<const Group*>& groups, const Batch& batch) {
-  const LossScale scale = scale_of(groups, config_.reduction, max_response_tokens_);
-  optimizer_.zero_grad();
+Learner::Sums Learner::mini_batch(const MiniBatch& mini, const Batch& batch) {
+  const LossScale scale = scale_of(mini.groups, config_.reduction, max_response_tokens_);
+  zero_gradients();
   Sums sums;
-  for (const Group* group : groups) {
+  const HeldRoot root(ranks_.states);
+  run_passes(model_, mini.passes, pass_rules(),
+             {.forward = [&](const std::vector<Slice>& slices,
+                             const nn::TokenLogprobs& policy) { backward(slices, policy, batch, scale, sums); },
+              .prompt_backward = [this] { take_gradients(); }});
+  add_over_ranks(sums);
+  for (const Group* group : mini.groups) {
+    sums.packed_tokens += static_cast<double>(packed_tokens(*group, config_.share_prefix));
     sums.repeated_tokens += static_cast<double>(packed_tokens(*group, /*share_prefix=*/false));
-  }
-  for (const auto& part : split(groups, config_.micro_batch_tokens, config_.share_prefix)) {
-    if (config_.share_prefix && packed_tokens(*part[0]) > config_.micro_batch_tokens) {
-      large_group(*part[0], batch, scale, sums);
-    } else {
-      micro_batch(part, batch, scale, sums);
-    }
   }
   return sums;
 }
 
-void Learner::micro_batch(const std::vector<const Group*>& groups, const Batch& batch, const LossScale& scale,
-                          Sums& sums) {
-  const Packed packed = pack(groups, model_.device(), config_.share_prefix);
-  std::vector<Slice> slices;
-  slices.reserve(groups.size());
-  for (const Group* group : groups) slices.push_back({group, {0, group->responses.size()}});
-  sums.packed_tokens += static_cast<double>(packed.token_ids.size(0));
-  backward(slices, response_logprobs(model_, packed, temperature_, recomputed(packed.token_ids.size(0))), batch, scale,
-           sums);
-}
-
-// Layers to run again in the backward pass of so many tokens.
-int64_t Learner::recomputed(int64_t tokens) const {
-  return layers_to_recompute(model_, tokens, config_.recompute, config_.activation_bytes);
-}
-
-void Learner::large_group(const Group& group, const Batch& batch, const LossScale& scale, Sums& sums) {
-  const std::vector<ResponseRange> parts = response_parts(group, config_.micro_batch_tokens);
-  int64_t largest = 0;
-  for (const ResponseRange& range : parts) largest = std::max(largest, tokens_of(group, range));
-  KeptPrompt prompt(model_, group.prompt.token_ids,
-                    recomputed(static_cast<int64_t>(group.prompt.token_ids.size()) + largest));
-  for (const ResponseRange& range : parts) {
-    if (tokens_of(group, range) == 0) continue;
-    backward({{&group, range}}, prompt.logprobs(group, range, temperature_), batch, scale, sums);
+// Added up in the order of ranks, so that all have the same bits.
+void Learner::add_over_ranks(Sums& sums) const {
+  const parallel::Group& all = ranks_.mesh->all;
+  if (all.alone()) return;
+  Encoder out;
+  out.number(sums.loss).number(sums.tokens);
+  out.number<uint64_t>(sums.over_tokens.size());
+  for (const auto& [name, value] : sums.over_tokens) out.text(name).number(value);
+  sums = {};
+  for (const std::string& text : all.gather(out.take())) {
+    Decoder in(text);
+    sums.loss += in.number<double>();
+    sums.tokens += in.number<double>();
+    for (auto left = in.number<uint64_t>(); left > 0; --left) {
+      const std::string name = in.text();
+      sums.over_tokens[name] += in.number<double>();
+    }
   }
-  prompt.backward();
-  optimizer_.accumulate();
-  sums.packed_tokens += static_cast<double>(packed_tokens(group));
+}
+
+void Learner::zero_gradients() {
+  if (ranks_.states) {
+    ranks_.states->zero_gradients();
+  } else {
+    optimizer_.zero_grad();
+  }
+}
+
+void Learner::take_gradients() {
+  if (ranks_.states) {
+    ranks_.states->take_gradients();
+  } else {
+    optimizer_.accumulate();
+  }
+}
+
+double Learner::gradient_norm() {
+  if (!ranks_.states) return optimizer_.gradient_norm();
+  ranks_.states->finish_gradients();
+  return optimizer_.gradient_norm(ranks_.states->replica());
 }
 
 // The loss of the responses whose tokens the policy's log-probabilities are of, one after the other.
@@ -198,17 +274,17 @@ void Learner::backward(const std::vector<Slice>& slices, const nn::TokenLogprobs
   const at::Device device = model_.device();
   std::vector<float> advantage, rollout, old, reference;
   std::vector<int64_t> response_of, lengths;
-  for (const auto& [group, range] : slices) {
-    for (size_t i = range.first; i < range.last; ++i) {
+  for (const auto& [group, responses] : slices) {
+    for (const size_t i : responses) {
       const Response& response = group->responses[i];
       const size_t tokens = response.token_ids.size();
       advantage.insert(advantage.end(), tokens, static_cast<float>((*batch.advantages.at(group))[i]));
       rollout.insert(rollout.end(), response.sampled_logprobs.begin(), response.sampled_logprobs.end());
       response_of.insert(response_of.end(), tokens, static_cast<int64_t>(lengths.size()));
       lengths.push_back(static_cast<int64_t>(tokens));
+      add(batch.old, *group, i, old);
+      add(batch.reference, *group, i, reference);
     }
-    add(batch.old, *group, range, old);
-    add(batch.reference, *group, range, reference);
   }
   const LossInput input{
       .logprobs = policy.logprobs,
@@ -222,7 +298,7 @@ void Learner::backward(const std::vector<Slice>& slices, const nn::TokenLogprobs
   };
   const LossOutput output = policy_loss(input, scale, config_);
   output.loss.backward();
-  optimizer_.accumulate();
+  take_gradients();
   sums.loss += output.loss.item<double>();
   sums.tokens += static_cast<double>(policy.logprobs.size(0));
   for (const auto& [name, value] : output.sums) sums.over_tokens[name] += value;
@@ -230,7 +306,7 @@ void Learner::backward(const std::vector<Slice>& slices, const nn::TokenLogprobs
 
 // False where the step was left out.
 bool Learner::step(Sums& sums) {
-  const double norm = optimizer_.gradient_norm();
+  const double norm = gradient_norm();
   if (!std::isfinite(sums.loss) || !std::isfinite(norm)) {
     log::warning("an update was left out: loss ", sums.loss, ", gradient norm ", norm);
     if (++skipped_in_a_row_ >= config_.max_skipped_updates) {
@@ -242,6 +318,7 @@ bool Learner::step(Sums& sums) {
   skipped_in_a_row_ = 0;
   const double clip = config_.clip_grad_norm > 0 && norm > config_.clip_grad_norm ? config_.clip_grad_norm / norm : 1.0;
   optimizer_.step(learning_rate(), clip);
+  if (ranks_.states) ranks_.states->spread_weights();
   sums.gradient_norm = norm;
   sums.steps = 1;
   return true;

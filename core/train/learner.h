@@ -8,11 +8,12 @@
 #include "core/config/config.h"
 #include "core/data/group.h"
 #include "core/model/model.h"
+#include "core/model/sharded_states.h"
+#include "core/parallel/mesh.h"
 #include "core/report/metrics.h"
-#include "core/train/forward.h"
-#include "core/train/kept_prompt.h"
 #include "core/train/loss.h"
 #include "core/train/optimizer.h"
+#include "core/train/run_passes.h"
 #include "core/train/schedule.h"
 
 namespace golong {
@@ -23,12 +24,21 @@ class NotFinite : public Error {
   using Error::Error;
 };
 
+// How an update is shared by ranks; by default this process makes it alone. All outlive the learner.
+struct LearnerRanks {
+  const parallel::Mesh* mesh = nullptr;
+  ShardedStates* states = nullptr;            // of the model that is trained
+  ShardedStates* reference_states = nullptr;  // of the reference model
+  nn::ContextMethod method = nn::ContextMethod::gather;
+};
+
+// All ranks call the same functions with the same groups; each computes its part, and gets the metrics of all.
 class Learner {
  public:
   // The policy that is trained is the one that was sampled from: softmax(logits / temperature), temperature above 0.
   // `reference`: the frozen model of train.kl, which lives as long as the learner; nullptr without a penalty.
   Learner(Model& model, const TrainConfig& config, int64_t max_response_tokens, double temperature = 1,
-          const Model* reference = nullptr);
+          const Model* reference = nullptr, LearnerRanks ranks = {});
 
   // advantages[g][i] belongs to groups[g].responses[i]. Makes one optimizer step for each mini-batch and pass.
   // Responses without tokens count for nothing. An optimizer step whose loss or gradient is not finite is left out and
@@ -48,32 +58,37 @@ class Learner {
 
  private:
   struct Sums;
+  // The groups of one optimizer step, and what this rank computes of them.
+  struct MiniBatch {
+    std::vector<const Group*> groups;
+    Passes passes;
+  };
   // What is known of a batch before its first update. `old` is empty where the batch gets one update alone: the policy
   // is the old one then.
   struct Batch {
     std::vector<const Group*> groups;
     std::map<const Group*, const std::vector<double>*> advantages;
+    std::vector<MiniBatch> mini_batches;
     GroupLogprobs old, reference;
   };
-  Batch prepare(const std::vector<Group>& groups, const std::vector<std::vector<double>>& advantages,
-                int64_t* per_step) const;
-  Sums mini_batch(const std::vector<const Group*>& groups, const Batch& batch);
-  // Some responses of a group.
-  struct Slice {
-    const Group* group;
-    ResponseRange range;
-  };
-  void micro_batch(const std::vector<const Group*>& groups, const Batch& batch, const LossScale& scale, Sums& sums);
-  void large_group(const Group& group, const Batch& batch, const LossScale& scale, Sums& sums);
+  Batch prepare(const std::vector<Group>& groups, const std::vector<std::vector<double>>& advantages) const;
+  MiniBatch plan(std::vector<const Group*> groups) const;
+  GroupLogprobs fixed_logprobs(const Model& model, ShardedStates* states, const Batch& batch) const;
+  PassRules pass_rules() const;
+  Sums mini_batch(const MiniBatch& mini, const Batch& batch);
   void backward(const std::vector<Slice>& slices, const nn::TokenLogprobs& policy, const Batch& batch,
                 const LossScale& scale, Sums& sums);
-  int64_t recomputed(int64_t tokens) const;
+  void add_over_ranks(Sums& sums) const;
+  void zero_gradients();
+  void take_gradients();  // that a backward pass has left in the parameters
+  double gradient_norm();
   bool step(Sums& sums);
   Metrics metrics(const Sums& sums, double learning_rate) const;
   Metrics work(const Batch& batch) const;
 
   Model& model_;
   const Model* reference_;
+  const LearnerRanks ranks_;
   TrainConfig config_;
   int64_t max_response_tokens_;
   double temperature_;

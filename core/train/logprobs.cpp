@@ -9,6 +9,7 @@
 
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/base/json_writer.h"
 #include "core/nn/device.h"
 #include "core/train/forward.h"
 #include "core/train/workspace.h"
@@ -77,7 +78,7 @@ void write_logprobs(const std::string& folder, const std::string& input, const s
       }
     }
     const json::value* id = row.as_object().if_contains("id");
-    out += json::serialize(json::object{{"id", id ? *id : json::value(nullptr)}, {"logprobs", logprobs}}) + "\n";
+    out += to_json(json::object{{"id", id ? *id : json::value(nullptr)}, {"logprobs", logprobs}}) + "\n";
   }
   write_file_atomic(output, out);
 }

@@ -7,22 +7,35 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/base/error.h"
-
 namespace golong {
 
 AdamW::AdamW(const std::vector<std::pair<std::string, at::Tensor>>& parameters, AdamWOptions options)
     : options_(options) {
   for (const auto& [name, tensor] : parameters) {
-    const at::TensorOptions here = tensor.options().dtype(at::kFloat);
-    const at::TensorOptions state = options.on_cpu ? here.device(at::kCPU) : here;
-    Slot slot{name, tensor, at::zeros(tensor.sizes(), state), at::zeros(tensor.sizes(), state), {}, {}};
-    if (tensor.scalar_type() != at::kFloat) {
-      slot.master = tensor.detach().to(state);
-      slot.sum = at::zeros(tensor.sizes(), here);
-    }
-    slots_.push_back(std::move(slot));
+    const bool needs_sum = tensor.scalar_type() != at::kFloat;
+    add(name, tensor, 0, tensor.sizes().vec(),
+        needs_sum ? at::zeros(tensor.sizes(), tensor.options().dtype(at::kFloat).requires_grad(false)) : at::Tensor());
   }
+}
+
+AdamW::AdamW(const std::vector<parallel::Piece>& pieces, AdamWOptions options) : options_(options) {
+  for (const parallel::Piece& piece : pieces) add(piece.name, piece.weight, piece.offset, piece.size, piece.gradient);
+}
+
+void AdamW::add(std::string name, const at::Tensor& parameter, int64_t offset, std::vector<int64_t> size,
+                const at::Tensor& gradient) {
+  const at::TensorOptions here = parameter.options().dtype(at::kFloat).requires_grad(false);
+  const at::TensorOptions state = options_.on_cpu ? here.device(at::kCPU) : here;
+  Slot slot{std::move(name),
+            offset,
+            std::move(size),
+            parameter,
+            at::zeros(parameter.sizes(), state),
+            at::zeros(parameter.sizes(), state),
+            {},
+            gradient};
+  if (parameter.scalar_type() != at::kFloat) slot.master = parameter.detach().to(state);
+  slots_.push_back(std::move(slot));
 }
 
 void AdamW::zero_grad() {
@@ -46,14 +59,16 @@ void AdamW::accumulate() {
   }
 }
 
-double AdamW::gradient_norm() {
+double AdamW::gradient_norm(const parallel::Group& ranks) {
   accumulate();
   std::vector<at::Tensor> norms;  // read together: a device is waited for once
   for (const Slot& slot : slots_) {
     const at::Tensor& gradient = slot.gradient();
     if (gradient.defined()) norms.push_back(at::linalg_vector_norm(gradient, 2, std::nullopt, false, at::kFloat));
   }
-  return norms.empty() ? 0 : at::stack(norms).to(at::kDouble).square().sum().sqrt().item<double>();
+  at::Tensor square = norms.empty() ? at::zeros({}, at::kDouble) : at::stack(norms).to(at::kDouble).square().sum();
+  ranks.sum(square);
+  return square.sqrt().item<double>();
 }
 
 const at::Tensor& AdamW::gradient(const std::string& name) const {
@@ -80,7 +95,7 @@ void AdamW::step(double learning_rate, double scale) {
 AdamWNumbers AdamW::numbers(const Slot& slot, double learning_rate, double scale) const {
   const auto step = static_cast<double>(steps_);
   return {static_cast<float>(learning_rate),
-          slot.parameter.dim() > 1 ? static_cast<float>(options_.weight_decay) : 0.f,
+          slot.size.size() > 1 ? static_cast<float>(options_.weight_decay) : 0.f,
           static_cast<float>(options_.beta1),
           static_cast<float>(options_.beta2),
           static_cast<float>(options_.epsilon),
@@ -107,30 +122,34 @@ void AdamW::step_on_device(double learning_rate, double scale) {
     const at::Tensor gradient = slot.gradient().contiguous();
     const at::Tensor weight = slot.master.defined() ? slot.master : slot.parameter.detach();
     at::_fused_adamw_({weight}, {scale == 1 ? gradient : gradient * scale}, {slot.first}, {slot.second}, {}, {steps},
-                      learning_rate, options_.beta1, options_.beta2,
-                      slot.parameter.dim() > 1 ? options_.weight_decay : 0, options_.epsilon, /*amsgrad=*/false,
+                      learning_rate, options_.beta1, options_.beta2, slot.size.size() > 1 ? options_.weight_decay : 0,
+                      options_.epsilon, /*amsgrad=*/false,
                       /*maximize=*/false);
     if (slot.master.defined()) slot.parameter.detach().copy_(slot.master);
   }
 }
 
+template <class Function>
+void AdamW::each_state(const Function& function) const {
+  for (const Slot& slot : slots_) {
+    function(slot, slot.name + ".first_moment", slot.first);
+    function(slot, slot.name + ".second_moment", slot.second);
+    if (slot.master.defined()) function(slot, slot.name + ".master", slot.master);
+  }
+}
+
 std::vector<std::pair<std::string, at::Tensor>> AdamW::state() const {
   std::vector<std::pair<std::string, at::Tensor>> all;
-  for (const Slot& slot : slots_) {
-    all.emplace_back(slot.name + ".first_moment", slot.first);
-    all.emplace_back(slot.name + ".second_moment", slot.second);
-    if (slot.master.defined()) all.emplace_back(slot.name + ".master", slot.master);
-  }
+  each_state([&](const Slot& slot, const std::string& name, const at::Tensor& tensor) {
+    all.push_back(stored_part(name, tensor, slot.offset, slot.size));
+  });
   return all;
 }
 
-void AdamW::load(const std::map<std::string, at::Tensor>& state, int64_t steps) {
-  for (auto& [name, tensor] : this->state()) {
-    auto found = state.find(name);
-    if (found == state.end()) fail("the checkpoint's optimizer state has no ", name);
-    if (found->second.sizes() != tensor.sizes()) fail("the checkpoint's optimizer state ", name, " has another shape");
-    tensor.copy_(found->second);
-  }
+void AdamW::load(const Pieces& state, int64_t steps) {
+  each_state([&](const Slot& slot, const std::string& name, const at::Tensor& tensor) {
+    state.read(name, slot.offset, slot.size, tensor.view({-1}));
+  });
   steps_ = steps;
 }
 

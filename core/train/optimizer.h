@@ -3,11 +3,12 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "core/checkpoint/pieces.h"
+#include "core/parallel/flat_unit.h"
 #include "core/train/adamw_update.h"
 #include "core/train/host_update.h"
 
@@ -29,6 +30,8 @@ struct AdamWOptions {
 class AdamW {
  public:
   AdamW(const std::vector<std::pair<std::string, at::Tensor>>& parameters, AdamWOptions options);
+  // Of parts of parameters, whose gradients somebody else adds up.
+  AdamW(const std::vector<parallel::Piece>& pieces, AdamWOptions options);
 
   void zero_grad();
 
@@ -37,7 +40,8 @@ class AdamW {
   void accumulate();
 
   // Global 2-norm of all gradients (float64 sum); inf or NaN where a gradient is not finite.
-  double gradient_norm();
+  // `ranks`: each has other parts of the parameters; the norm is that of all.
+  double gradient_norm(const parallel::Group& ranks = {});
 
   // The sum of gradients of a parameter, by its name; it lives as long as the optimizer.
   const at::Tensor& gradient(const std::string& name) const;
@@ -47,18 +51,26 @@ class AdamW {
 
   int64_t steps() const { return steps_; }
 
-  // Moments and master weights by name, for checkpoints; `load` throws Error where one is missing or has another shape.
+  // Moments and master weights by name, for checkpoints; those of parts as stored_part() names them. `load` takes them
+  // from whatever parts they were stored in, and throws Error where one is missing or has another shape.
   std::vector<std::pair<std::string, at::Tensor>> state() const;
-  void load(const std::map<std::string, at::Tensor>& state, int64_t steps);
+  void load(const Pieces& state, int64_t steps);
 
  private:
   struct Slot {
     std::string name;
+    int64_t offset;             // of the parameter's elements, flattened: the first one here
+    std::vector<int64_t> size;  // of the whole parameter
     at::Tensor parameter, first, second;
-    at::Tensor master, sum;  // undefined where the parameter is float32: its own gradient is the sum then
+    at::Tensor master;  // undefined where the parameter is float32
+    at::Tensor sum;     // undefined where the parameter's own gradient is the sum
 
     const at::Tensor& gradient() const { return sum.defined() ? sum : parameter.grad(); }
   };
+  void add(std::string name, const at::Tensor& parameter, int64_t offset, std::vector<int64_t> size,
+           const at::Tensor& gradient);
+  template <class Function>
+  void each_state(const Function& function) const;
   AdamWNumbers numbers(const Slot& slot, double learning_rate, double scale) const;
   void step_on_device(double learning_rate, double scale);
   void step_on_host(double learning_rate, double scale);

@@ -18,13 +18,31 @@ const std::string& folder_of(const Config& config) {
   return config.train.reference_model.empty() ? config.model.path : config.train.reference_model;
 }
 
+std::string_view bytes_of(const at::Tensor& dense) {
+  return {static_cast<const char*>(dense.const_data_ptr()), dense.nbytes()};
+}
+
+// The same on any number of ranks, all of which call it.
 std::string fingerprint_of(const Model& model) {
   RunningHash hash;
+  std::vector<int64_t> experts;  // hashes of those that are here
   for (const auto& [name, tensor] : model.parameters()) {
-    at::Tensor bytes = tensor.detach().to(at::kCPU).contiguous();
-    hash.add(name);
-    hash.add({static_cast<const char*>(bytes.const_data_ptr()), bytes.nbytes()});
+    const at::Tensor here = tensor.detach().to(at::kCPU).contiguous();
+    if (is_of_expert(name)) {
+      experts.push_back(static_cast<int64_t>(hash64(bytes_of(here))));
+    } else {
+      hash.add(name);
+      hash.add(bytes_of(here));
+    }
   }
+  if (experts.empty()) return hash.digits();
+  const parallel::Group& ranks = model.expert_ranks();
+  const at::Tensor mine = at::tensor(experts, at::kLong).to(model.device());
+  const at::Tensor all = at::empty({ranks.size(), mine.size(0)}, mine.options());
+  ranks.gather(all, mine);
+  // By layer, then by rank, which is their order in the whole model.
+  const int64_t in_layer = 3 * model.shape().experts.count / ranks.size();
+  hash.add(bytes_of(all.cpu().view({ranks.size(), -1, in_layer}).transpose(0, 1).contiguous()));
   return hash.digits();
 }
 
@@ -35,7 +53,9 @@ Reference open_reference(const Config& config, const Model& policy) {
   if (config.train.kl.estimator == "none") return reference;
   const std::string& folder = folder_of(config);
   try {
-    reference.model = load_model(folder, policy.dtype(), policy.device());
+    const bool has_experts = read_shape(folder).experts.count > 0;
+    reference.model =
+        load_model(folder, policy.dtype(), policy.device(), has_experts ? policy.expert_ranks() : parallel::Group());
   } catch (const Error& error) {
     fail("the reference model of train.kl (", name_of(config, key_of(config)), ") cannot be read: ", error.what());
   }

@@ -27,6 +27,12 @@ std::string with_error(const TaskScore& score) {
   return text;
 }
 
+// Whether the step has measured on held-out rows.
+bool is_measured(const fs::path& metrics, int64_t step) {
+  const std::vector<MetricsRow> rows = read_metrics(metrics);
+  return !rows.empty() && rows.back().step == step && rows.back().values.contains("eval/mean");
+}
+
 }  // namespace
 
 RunFiles::RunFiles(const Config& config, std::optional<int64_t> resumed_step)
@@ -42,6 +48,7 @@ RunFiles::RunFiles(const Config& config, std::optional<int64_t> resumed_step)
     summary_.before = found.before;
     measured_ = !found.after.empty();
   }
+  if (resumed_step && is_measured(directory_ / "metrics.jsonl", *resumed_step)) evaluated_ = resumed_step;
   write_run_info(directory_, {directory_.filename().string(),
                               {{"model", config.model.path},
                                {"normalizer", config.train.normalizer},

@@ -11,8 +11,8 @@
 #include "core/base/version.h"
 #include "core/nn/device.h"
 #include "core/report/log.h"
+#include "core/score/group_bytes.h"
 #include "core/train/resume_rules.h"
-#include "core/train/surplus.h"
 
 namespace golong {
 namespace {
@@ -61,7 +61,13 @@ Snapshot RunState::take(int64_t step, const Metrics& metrics) const {
   Snapshot snapshot;
   snapshot.step = step;
   snapshot.metrics = metrics;
-  for (const auto& [name, tensor] : work.model->parameters()) snapshot.weights.emplace_back(name, tensor.detach());
+  if (states) {
+    for (const parallel::Piece& piece : states->pieces()) {
+      snapshot.weights.push_back(stored_part(piece.name, piece.weight, piece.offset, piece.size));
+    }
+  } else {
+    for (const auto& [name, tensor] : work.model->parameters()) snapshot.weights.emplace_back(name, tensor.detach());
+  }
   snapshot.optimizer = learner.optimizer().state();
   const Collector::State state = collector.state();
   snapshot.texts = {{"sampler.json", state.draws},
@@ -77,12 +83,18 @@ Snapshot RunState::take(int64_t step, const Metrics& metrics) const {
   return snapshot;
 }
 
+void RunState::restore_weights(const Pieces& stored) const {
+  if (!states) return load_weights(*work.model, stored);
+  for (const parallel::Piece& piece : states->pieces()) stored.read(piece.name, piece.offset, piece.size, piece.weight);
+  states->spread_weights();
+}
+
 void RunState::restore(const Snapshot& snapshot) const {
   const Texts text(snapshot);
   const std::vector<Difference> changes = differences(text("run.toml"), config.to_toml(), "the checkpoint's run.toml");
   check_fixed_keys(changes);
-  explained(changes, {"model.path"}, [&] { load_weights(*work.model, snapshot); });
-  learner.optimizer().load({snapshot.optimizer.begin(), snapshot.optimizer.end()}, std::stoll(text("optimizer_steps")));
+  explained(changes, {"model.path"}, [&] { restore_weights(Pieces(snapshot.weights)); });
+  learner.optimizer().load(Pieces(snapshot.optimizer), std::stoll(text("optimizer_steps")));
   if (text.has("skipped_updates")) learner.go_on_after_skipped(std::stoll(text("skipped_updates")));
   if (text.has("reference.fingerprint")) {
     explained(changes, {"train.reference_model", "model.path"},

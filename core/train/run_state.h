@@ -5,8 +5,10 @@
 #include <vector>
 
 #include "core/checkpoint/checkpoint.h"
+#include "core/checkpoint/pieces.h"
 #include "core/config/config.h"
 #include "core/config/difference.h"
+#include "core/model/sharded_states.h"
 #include "core/plugin/normalizer.h"
 #include "core/train/collector.h"
 #include "core/train/learner.h"
@@ -23,13 +25,17 @@ struct RunState {
   const plugin::Normalizer& normalizer;
   Collector& collector;
   Learner& learner;
+  ShardedStates* states;  // of the model where ranks split them, or nullptr
 
-  // As it is after `step`; its tensors are the run's own.
+  // As it is after `step`; its tensors are the run's own: the parts that this rank keeps.
   Snapshot take(int64_t step, const Metrics& metrics) const;
 
   // Puts everything back. Throws Error where the run cannot go on from it, which names the keys of the config that
   // changed with both values; keys that may change are logged.
   void restore(const Snapshot& snapshot) const;
+
+ private:
+  void restore_weights(const Pieces& stored) const;
 };
 
 }  // namespace golong

@@ -16,6 +16,7 @@ namespace {
 
 void check(const Config& config) {
   if (config.model.path.empty()) fail("model.path is not set; it names a Hugging Face folder");
+  if (config.parallel.expert > 1) check_expert_ranks(read_shape(config.model.path), config.parallel.expert);
 }
 
 }  // namespace
@@ -27,16 +28,10 @@ void keep_memory() {
   reuse_memory();
 }
 
-void load_weights(Model& model, const Snapshot& snapshot) {
-  std::map<std::string, at::Tensor> weights(snapshot.weights.begin(), snapshot.weights.end());
+void load_weights(Model& model, const Pieces& stored) {
   for (const auto& [name, tensor] : model.parameters()) {
-    auto found = weights.find(name);
-    if (found == weights.end() || found->second.sizes() != tensor.sizes() ||
-        found->second.scalar_type() != tensor.scalar_type()) {
-      fail("the checkpoint of step ", snapshot.step, " is of another model: ", name,
-           " differs. model.path and model.dtype must be those of the run");
-    }
-    tensor.detach().copy_(found->second);
+    const at::Tensor weight = tensor.detach();
+    stored.read(name, 0, weight.sizes().vec(), weight.view({-1}));
   }
 }
 
@@ -47,7 +42,7 @@ at::ScalarType parse_dtype(const std::string& name) {
 }
 
 Workspace Workspace::open(const Config& config, std::shared_ptr<const plugin::Registry> registry,
-                          std::optional<uint64_t> fresh_seed) {
+                          std::optional<uint64_t> fresh_seed, const parallel::Group& experts) {
   check(config);
   keep_memory();
   nn::set_deterministic(config.model.deterministic);
@@ -61,9 +56,9 @@ Workspace Workspace::open(const Config& config, std::shared_ptr<const plugin::Re
   w.prompts = std::make_shared<PromptMaker>(config, w.registry, w.tokenizer);
   if (!has_weights(folder) && fresh_seed) {
     log::info(folder.string(), " has no weights: starting from fresh ones");
-    w.model = make_model(read_shape(folder), dtype, device, *fresh_seed);
+    w.model = make_model(read_shape(folder), dtype, device, *fresh_seed, experts);
   } else {
-    w.model = load_model(folder, dtype, device);
+    w.model = load_model(folder, dtype, device, experts);
   }
   if (w.tokenizer->vocabulary_size() > w.model->shape().vocabulary) {
     fail((folder / "config.json").string(), ": vocab_size is ", w.model->shape().vocabulary, ", tokenizer.json has ",

@@ -230,6 +230,17 @@ def test_killed_at_any_moment_and_resumed(run, whole):
     assert_equal(run.outcome(), whole.outcome())
 
 
+def test_killed_between_its_last_checkpoint_and_its_summary(run, whole):
+    run.finish()
+    path = run.directory / "summary.json"
+    summary = json.loads(path.read_text())
+    for part in (summary, summary["standard_error"], summary["count"]):
+        del part["after"]
+    path.write_text(json.dumps(summary))
+    run.finish("--resume")
+    assert_equal(run.outcome(), whole.outcome())
+
+
 def test_resumed_with_more_steps(run, whole):
     run.finish("--set", "train.steps=2")
     assert [path.name for path in run.checkpoints()] == ["step-00000001", "step-00000002"]

@@ -152,6 +152,17 @@ TEST_F(Load, ValuesOutOfRange) {
             "\"token_meen\"; did you mean token_mean?");
 }
 
+TEST_F(Load, ADeviceHasAnyNumber) {
+  for (const char* device : {"cpu", "cuda", "cuda:0", "cuda:7", "cuda:15"}) {
+    EXPECT_EQ(Config::defaults({std::string("model.device=") + device}).model.device, device);
+  }
+  for (const char* device : {"gpu", "cuda:", "cuda:x", "cuda:1x", "cuda:-1", "cpu:0"}) {
+    EXPECT_THAT(error_message([&] { Config::defaults({std::string("model.device=") + device}); }),
+                HasSubstr("model.device: expected \"cpu\", \"cuda\" or \"cuda:N\", found"))
+        << device;
+  }
+}
+
 TEST_F(Load, KeysThatDoNotGoTogether) {
   EXPECT_EQ(
       error("[train]\nprompts_per_step = 8\nmini_batch_prompts = 3\n"),

@@ -98,6 +98,7 @@ TEST(Limits, AsText) {
   EXPECT_EQ(to_string(from_below(0, 1)), "at least 0, below 1");
   EXPECT_EQ(to_string(from_to(0, 4096)), "from 0 to 4096");
   EXPECT_EQ(to_string(one_of({"a"})), "\"a\"");
+  EXPECT_EQ(to_string(Limits{.choices = {"a", "b"}, .numbered = "c:"}), "\"a\", \"b\" or \"c:N\"");
   EXPECT_EQ(to_string(one_of({"a", "b", "c"})), "\"a\", \"b\" or \"c\"");
 }
 

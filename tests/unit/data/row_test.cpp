@@ -73,6 +73,21 @@ TEST(Row, EveryFormOfGroundTruth) {
   EXPECT_EQ(table.json, R"({"data": [[388.9473, 1.0, 12345678901234567890123, NaN, "a"]]})");
 }
 
+TEST(Row, WhatStandsWhereTheAnswerIsLookedForIsNamed) {
+  EXPECT_EQ(gold(R"({"golden_lable": "x", "doc_ids": []})").stray,
+            R"(reward_model.ground_truth has "golden_lable"; did you mean golden_label?)");
+  EXPECT_EQ(gold(R"({"data": [], "z": 1})").stray, R"(reward_model.ground_truth has "z")");
+  EXPECT_EQ(gold(R"({"doc_ids": [], "golden_label": "", "summary": ""})").stray, "");
+  const auto model = [](const std::string& json) {
+    return parse(R"({"data_source":"EM","reward_model":)" + json + "}").gold;
+  };
+  EXPECT_EQ(model(R"({"ground_thruth": "x", "style": "rule"})").stray,
+            R"(reward_model has "ground_thruth", "style"; did you mean ground_truth?)");
+  EXPECT_EQ(model(R"({"style": "rule", "ground_truth": "x"})").stray, "");
+  EXPECT_EQ(model(R"({"style": "rule", "ground_truth": null})").stray, R"(reward_model has "style")");
+  EXPECT_EQ(model(R"({"ground_thruth": null})").stray, "");
+}
+
 // Labels that are no strings are what Python's str() makes of them; the values were taken from CPython.
 TEST(Row, LabelsThatAreNoStrings) {
   const std::pair<const char*, const char*> cases[] = {

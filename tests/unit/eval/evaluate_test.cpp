@@ -27,7 +27,9 @@ class Evaluate : public RunTest {
   }
   Evaluation run(const std::function<bool()>& stop = {}) {
     RolloutEngine engine(*model, {});
-    return evaluate(engine, Scorer(config, registry()), *dataset, tokenizer, stop_ids, config, 0, stop);
+    const Scorer scorer(config, registry());
+    Answerer answerer(engine, scorer, tokenizer);
+    return evaluate(answerer, *dataset, tokenizer, stop_ids, config, 0, stop);
   }
 
   std::unique_ptr<Model> model;

@@ -247,6 +247,18 @@ TEST_F(Shapes, PositionsThatAreNotUnderstoodAreRefused) {
               HasSubstr("keep one of them"));
 }
 
+TEST_F(Shapes, ExpertsAreSharedEvenlyOrNotAtAll) {
+  ModelShape shape;
+  shape.architecture = "Qwen3ForCausalLM";
+  check_expert_ranks(shape, 1);
+  EXPECT_THAT(error_message([&] { check_expert_ranks(shape, 2); }),
+              AllOf(HasSubstr("parallel.expert is 2"), HasSubstr("Qwen3ForCausalLM"), HasSubstr("no experts")));
+  shape.experts.count = 6;
+  check_expert_ranks(shape, 3);
+  EXPECT_THAT(error_message([&] { check_expert_ranks(shape, 4); }),
+              AllOf(HasSubstr("parallel.expert is 4"), HasSubstr("6 experts"), HasSubstr("a number that divides 6")));
+}
+
 TEST_F(Shapes, AFileThatCannotBeReadIsAnError) {
   const auto message = [&] { return error_message([&] { read_shape(folder); }); };
   EXPECT_THAT(message(), AllOf(HasSubstr("config.json"), HasSubstr("No such file")));

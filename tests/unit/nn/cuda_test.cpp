@@ -207,11 +207,21 @@ TEST_F(Cuda, ExpertsThatAreMultipliedAtOnceEqualThoseOneByOne) {
       weights.push_back(random(size, at::kBFloat16, 0.3));
     }
   }
-  const auto run = [&](at::Device on, at::ScalarType type) {
+  const auto run = [&](at::Device on, at::ScalarType type, bool moved = false) {
     const auto leaf = [&](const at::Tensor& t) { return t.to(on, type).requires_grad_(true); };
     Experts experts(static_cast<int64_t>(ends.size()));
     for (size_t i = 0; i < weights.size(); i += 3) {
       experts.add({{leaf(weights[i]), {}}, {leaf(weights[i + 1]), {}}, {leaf(weights[i + 2]), {}}});
+    }
+    if (moved) {  // expert by expert into other memory, as where states are split
+      const at::Tensor memory = at::empty({static_cast<int64_t>(weights.size()), 24 * 32}, x.options().device(on));
+      for (size_t i = 0; i < weights.size(); ++i) {
+        const Mlp& expert = experts.each()[i / 3];
+        at::Tensor weight = (i % 3 == 0 ? expert.gate : i % 3 == 1 ? expert.up : expert.down).weight;
+        const at::Tensor place = memory[static_cast<int64_t>(i)].view_as(weight);
+        place.copy_(weight.detach());
+        weight.set_data(place);
+      }
     }
     const at::Tensor input = leaf(x), out = experts(input, at::tensor(ends, at::kInt).to(on));
     out.backward(grad.to(on, type));
@@ -225,8 +235,11 @@ TEST_F(Cuda, ExpertsThatAreMultipliedAtOnceEqualThoseOneByOne) {
     }
     return results;
   };
-  const auto expected = run(at::kCPU, at::kFloat), got = run(device, at::kBFloat16);
-  for (size_t i = 0; i < expected.size(); ++i) EXPECT_LT(difference(got[i], expected[i]), 1e-2) << i;
+  const auto expected = run(at::kCPU, at::kFloat);
+  for (const bool moved : {false, true}) {
+    const auto got = run(device, at::kBFloat16, moved);
+    for (size_t i = 0; i < expected.size(); ++i) EXPECT_LT(difference(got[i], expected[i]), 1e-2) << i << moved;
+  }
 }
 
 // Rows on lists of pages, in parts, against whole softmax.

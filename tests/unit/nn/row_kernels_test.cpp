@@ -1,8 +1,10 @@
 // Each kernel in the version of every instruction set that this machine has, against plain loops in double.
 #include "core/nn/row_kernels.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
 #include <random>
 #include <vector>
@@ -35,7 +37,7 @@ TEST_P(RowKernelWidths, RmsNorm) {
   const double scale = 1 / std::sqrt(squares / static_cast<double>(width) + 1e-6);
   for (int64_t i = 0; i < width; ++i) along += static_cast<double>(c[i]) * b[i] * a[i];
   along *= scale * scale * scale / static_cast<double>(width);
-  for (const RowKernels& kernels : row_kernel_versions()) {
+  for (const auto& kernels : row_kernel_versions<float>()) {
     Row y(width), grad_x(width), grad_weight(width, 1);
     float inverse = 0;
     kernels.rms_norm(a.data(), b.data(), 1, width, 1e-6f, y.data(), &inverse);
@@ -56,7 +58,7 @@ TEST_P(RowKernelWidths, Rotate) {
     cos[i] = std::cos(c[i % width]);
     sin[i] = std::sin(c[i % width]);
   }
-  for (const RowKernels& kernels : row_kernel_versions()) {
+  for (const auto& kernels : row_kernel_versions<float>()) {
     Row y(4 * width), back(4 * width);
     kernels.rotate(x.data(), cos.data(), sin.data(), 2, 2 * width, 1, y.data());
     kernels.rotate(y.data(), cos.data(), sin.data(), 2, 2 * width, -1, back.data());
@@ -72,7 +74,7 @@ TEST_P(RowKernelWidths, Rotate) {
 }
 
 TEST_P(RowKernelWidths, Swiglu) {
-  for (const RowKernels& kernels : row_kernel_versions()) {
+  for (const auto& kernels : row_kernel_versions<float>()) {
     Row y(width), grad_gate(width), grad_up(width);
     kernels.swiglu(a.data(), b.data(), width, y.data());
     kernels.swiglu_backward(c.data(), a.data(), b.data(), width, grad_gate.data(), grad_up.data());
@@ -95,7 +97,7 @@ TEST_P(RowKernelWidths, Logprob) {
     const double logprob = static_cast<double>(x) * scale - normalizer;
     entropy -= std::exp(logprob) * logprob;
   }
-  for (const RowKernels& kernels : row_kernel_versions()) {
+  for (const auto& kernels : row_kernel_versions<float>()) {
     const RowLogprob row = kernels.logprob(a.data(), width, scale);
     EXPECT_NEAR(row.normalizer, normalizer, 1e-5);
     EXPECT_NEAR(row.normalizer, normalizer, 1e-5);
@@ -109,6 +111,73 @@ TEST_P(RowKernelWidths, Logprob) {
         EXPECT_NEAR(logits[i], expected * scale, 1e-5);
       }
     }
+  }
+}
+
+std::vector<uint16_t> rounded(const Row& row) {
+  std::vector<uint16_t> bits;
+  for (float x : row) bits.push_back(at::BFloat16(x).x);
+  return bits;
+}
+Row widened(const std::vector<uint16_t>& bits) {
+  Row row;
+  for (uint16_t x : bits) row.push_back(at::BFloat16(x, at::BFloat16::from_bits()));
+  return row;
+}
+
+// What is not stored in bfloat16 is the same as in float32; what is stored is that, rounded.
+TEST_P(RowKernelWidths, BFloat16IsFloat32Rounded) {
+  const std::vector<uint16_t> x = rounded(a), w = rounded(b), g = rounded(c);
+  const Row wide_x = widened(x), wide_w = widened(w), wide_g = widened(g);
+  const auto narrow = row_kernel_versions<uint16_t>();
+  const auto wide = row_kernel_versions<float>();
+  ASSERT_EQ(narrow.size(), wide.size());
+  for (size_t i = 0; i < narrow.size(); ++i) {
+    std::vector<uint16_t> y(width), more(width);
+    Row expected(width), expected_more(width), sums(width, 1), expected_sums(width, 1);
+    float inverse = 0, expected_inverse = 0;
+    narrow[i].rms_norm(x.data(), w.data(), 1, width, 1e-6f, y.data(), &inverse);
+    wide[i].rms_norm(wide_x.data(), wide_w.data(), 1, width, 1e-6f, expected.data(), &expected_inverse);
+    EXPECT_EQ(y, rounded(expected));
+    EXPECT_EQ(inverse, expected_inverse);
+    narrow[i].rms_norm_backward(g.data(), x.data(), w.data(), &inverse, 1, width, y.data(), sums.data());
+    wide[i].rms_norm_backward(wide_g.data(), wide_x.data(), wide_w.data(), &inverse, 1, width, expected.data(),
+                              expected_sums.data());
+    EXPECT_EQ(y, rounded(expected));
+    EXPECT_EQ(sums, expected_sums);
+    if (width % 2 == 0) {
+      narrow[i].rotate(x.data(), b.data(), c.data(), 1, width, -1, y.data());
+      wide[i].rotate(wide_x.data(), b.data(), c.data(), 1, width, -1, expected.data());
+      EXPECT_EQ(y, rounded(expected));
+    }
+    narrow[i].swiglu(x.data(), w.data(), width, y.data());
+    wide[i].swiglu(wide_x.data(), wide_w.data(), width, expected.data());
+    EXPECT_EQ(y, rounded(expected));
+    narrow[i].swiglu_backward(g.data(), x.data(), w.data(), width, y.data(), more.data());
+    wide[i].swiglu_backward(wide_g.data(), wide_x.data(), wide_w.data(), width, expected.data(), expected_more.data());
+    EXPECT_EQ(y, rounded(expected));
+    EXPECT_EQ(more, rounded(expected_more));
+    const RowLogprob row = narrow[i].logprob(x.data(), width, 0.7f),
+                     expected_row = wide[i].logprob(wide_x.data(), width, 0.7f);
+    EXPECT_EQ(row.normalizer, expected_row.normalizer);
+    EXPECT_EQ(row.entropy, expected_row.entropy);
+    y = x;
+    expected = wide_x;
+    narrow[i].logprob_backward(y.data(), width, width / 2, 0.7f, row, 1.5f, -0.6f);
+    wide[i].logprob_backward(expected.data(), width, width / 2, 0.7f, row, 1.5f, -0.6f);
+    EXPECT_EQ(y, rounded(expected));
+  }
+}
+
+// A number that is none stays so, whatever its bits.
+TEST(RowKernels, BFloat16KeepsNan) {
+  const Row number{std::bit_cast<float>(0x7fffffffu), std::bit_cast<float>(0xffffffffu), INFINITY, 1};
+  for (const auto& kernels : row_kernel_versions<uint16_t>()) {
+    const std::vector<uint16_t> x = rounded(number), one = rounded({1, 1, 1, 1});
+    std::vector<uint16_t> y(4);
+    kernels.swiglu(x.data(), one.data(), 4, y.data());
+    EXPECT_TRUE(std::isnan(widened(y)[0]) && std::isnan(widened(y)[1]));
+    EXPECT_TRUE(std::isinf(widened(y)[2]));
   }
 }
 

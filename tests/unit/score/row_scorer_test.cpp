@@ -73,6 +73,9 @@ TEST(RowScorer, AnEmptyListOfItemsScoresZeroBeforeItsSubtaskIsLookedAt) {
 TEST(RowScorer, AGoldOfTheWrongShapeIsUnscorable) {
   EXPECT_THAT(score({R"({"data_source": "EM", "reward_model": {"ground_truth": {}}, "response": "x"})"})[0],
               HasSubstr(R"("score": null, "outcome": "unscorable")"));
+  EXPECT_THAT(score({R"({"data_source": "EM", "reward_model": {"ground_thruth": "x"}, "response": "x"})"})[0],
+              HasSubstr(R"(has no label (ground_truth.golden_label); reward_model has \"ground_thruth\"; )"
+                        "did you mean ground_truth?"));
 }
 
 }  // namespace

@@ -2,9 +2,9 @@
 #include "core/train/host_update.h"
 
 #include <ATen/ATen.h>
-#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <vector>
 
 #include "core/train/optimizer.h"

@@ -222,6 +222,27 @@ TEST(PolicyLoss, OnPolicyGradientIsTheAdvantage) {
   }
 }
 
+// A rank that has no response in a pass.
+TEST(PolicyLoss, OfNoTokensIsZeroAndHasAGradient) {
+  for (const char* loss : {"ppo", "gspo", "cispo"}) {
+    for (const Reduction reduction : {Reduction::token_mean, Reduction::sequence_mean, Reduction::fixed_length}) {
+      TrainConfig config;
+      config.loss = loss;
+      config.kl.estimator = "k3";
+      config.entropy_coefficient = 0.1;
+      const auto none = [] { return at::empty({0}).requires_grad_(true); };
+      const auto no_index = [] { return at::empty({0}, at::kLong); };
+      const LossInput input{none(),         none(),         at::empty({0}), at::empty({0}),
+                            at::empty({0}), at::empty({0}), no_index(),     no_index()};
+      const LossOutput output = policy_loss(input, {reduction, 8, 2, 16}, config);
+      EXPECT_EQ(output.loss.item<double>(), 0);
+      output.loss.backward();
+      EXPECT_TRUE(input.logprobs.grad().defined());
+      for (const auto& [name, sum] : output.sums) EXPECT_EQ(sum, 0) << name;
+    }
+  }
+}
+
 TEST(PolicyLoss, UnknownReduction) {
   try {
     parse_reduction("mean");

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/base/error.h"
+#include "core/score/group_bytes.h"
 #include "tests/unit/train/tiny_model.h"
 
 namespace golong {
@@ -35,7 +36,7 @@ std::vector<Group> groups() {
   return made;
 }
 
-TEST(Surplus, EveryBitComesBack) {
+TEST(GroupBytes, EveryBitComesBack) {
   const std::vector<Group> made = groups();
   const std::string bytes = encode_groups(made);
   const std::vector<Group> back = decode_groups(bytes);
@@ -60,7 +61,7 @@ TEST(Surplus, EveryBitComesBack) {
   EXPECT_EQ(response.detail, "d");
 }
 
-TEST(Surplus, BytesThatAreCutOffAreAnError) {
+TEST(GroupBytes, BytesThatAreCutOffAreAnError) {
   const std::string bytes = encode_groups(groups());
   for (size_t size = 0; size < bytes.size(); ++size) EXPECT_THROW(decode_groups(bytes.substr(0, size)), Error) << size;
   EXPECT_THROW(decode_groups(bytes + "x"), Error);

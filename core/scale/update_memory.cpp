@@ -1,4 +1,4 @@
-#include "core/cli/update_memory.h"
+#include "core/scale/update_memory.h"
 
 #include <algorithm>
 
@@ -7,14 +7,8 @@
 namespace golong {
 namespace {
 
-// Tokens of the largest pass and those of responses among them; and of a prompt that is kept while its responses are
-// run part by part.
-struct Pass {
-  int64_t tokens, response_tokens, kept_prompt = 0;
-};
-
 // See Learner::mini_batch, train/packing.h and response_parts.
-Pass largest_pass(const TrainConfig& train, const LongestGroup& longest) {
+UpdatePass largest_pass(const TrainConfig& train, const LongestGroup& longest) {
   const int64_t group = longest.tokens(train.share_prefix), responses = longest.n * longest.response;
   const int64_t budget = train.micro_batch_tokens;
   if (group <= budget) {
@@ -30,8 +24,8 @@ Pass largest_pass(const TrainConfig& train, const LongestGroup& longest) {
 
 class Peak {
  public:
-  Peak(const ModelShape& shape, const UpdateKernels& kernels, int64_t recomputed)
-      : shape_(shape), kernels_(kernels), recomputed_(recomputed) {}
+  Peak(const ModelShape& shape, const UpdateKernels& kernels, int64_t recomputed, bool gradients_stay)
+      : shape_(shape), kernels_(kernels), recomputed_(recomputed), gradients_stay_(gradients_stay) {}
 
   // What the layers keep at the end of the forward pass.
   int64_t kept(int64_t tokens) const {
@@ -72,7 +66,7 @@ class Peak {
  private:
   int64_t number() const { return kernels_.layers.number_bytes; }
   // Gradients in float32 are added up where they are, and always there.
-  int64_t gradient_bytes() const { return number() == 4 ? 0 : number(); }
+  int64_t gradient_bytes() const { return number() == 4 || !gradients_stay_ ? 0 : number(); }
 
   int64_t left_of(int64_t layer, int64_t tokens) const {
     return layer < recomputed_ ? input_bytes(shape_, tokens, kernels_.layers)
@@ -91,16 +85,16 @@ class Peak {
   const ModelShape& shape_;
   const UpdateKernels& kernels_;
   int64_t recomputed_;
+  bool gradients_stay_;
 };
 
 }  // namespace
 
-UpdateMemory update_memory(const TrainConfig& train, const ModelShape& shape, const LongestGroup& longest,
-                           const UpdateKernels& kernels) {
-  const Pass pass = largest_pass(train, longest);
+UpdateMemory pass_memory(const UpdatePass& pass, const TrainConfig& train, const ModelShape& shape,
+                         const UpdateKernels& kernels, bool gradients_stay) {
   const int64_t recomputed =
       recomputed_layers(shape, pass.tokens, kernels.layers, train.recompute, train.activation_bytes);
-  const Peak peak(shape, kernels, recomputed);
+  const Peak peak(shape, kernels, recomputed, gradients_stay);
   UpdateMemory most;
   if (pass.kept_prompt == 0) {
     most = peak.of(pass.tokens, pass.response_tokens, 0);
@@ -113,6 +107,11 @@ UpdateMemory update_memory(const TrainConfig& train, const ModelShape& shape, co
   most.tokens = pass.tokens;
   most.recomputed = recomputed;
   return most;
+}
+
+UpdateMemory update_memory(const TrainConfig& train, const ModelShape& shape, const LongestGroup& longest,
+                           const UpdateKernels& kernels) {
+  return pass_memory(largest_pass(train, longest), train, shape, kernels);
 }
 
 }  // namespace golong

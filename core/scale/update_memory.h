@@ -1,4 +1,4 @@
-// The memory of an update's largest forward and backward pass, from the shapes alone.
+// The memory of a forward and backward pass on one device, from the shapes alone.
 #pragma once
 #include <cstdint>
 
@@ -39,6 +39,17 @@ struct UpdateMemory {
   int64_t total() const { return activations + logprobs + gradients; }
 };
 
+// A pass of one process: all tokens and those of responses among them; of a prompt that is kept while its responses are
+// run part by part, the part that runs beside it.
+struct UpdatePass {
+  int64_t tokens, response_tokens, kept_prompt = 0;
+};
+
+// `gradients_stay`: those of a pass until its end; else each layer's are given away when it is done.
+UpdateMemory pass_memory(const UpdatePass& pass, const TrainConfig& train, const ModelShape& shape,
+                         const UpdateKernels& kernels, bool gradients_stay = true);
+
+// Of the largest pass that an update of one process has.
 UpdateMemory update_memory(const TrainConfig& train, const ModelShape& shape, const LongestGroup& longest,
                            const UpdateKernels& kernels);
 

@@ -1,0 +1,69 @@
+#include "core/train/ranks.h"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+
+#include "core/base/file.h"
+#include "core/base/file_patterns.h"
+#include "core/base/hash.h"
+#include "core/base/version.h"
+#include "core/config/difference.h"
+#include "core/nn/device.h"
+
+namespace golong {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Of a file that may be large: its size, and what it begins and ends with.
+std::string mark_of(const fs::path& path) {
+  const MappedFile file(path);
+  constexpr size_t most = 1 << 20;
+  const std::string_view bytes = file.bytes();
+  const size_t part = std::min(bytes.size(), most);
+  RunningHash hash;
+  hash.add(bytes.substr(0, part));
+  hash.add(bytes.substr(bytes.size() - part));
+  return std::to_string(bytes.size()) + " bytes, " + hash.digits();
+}
+
+}  // namespace
+
+std::string device_of_rank(const Config& config, const parallel::Rank& rank) {
+  if (rank.alone() || config.model.device != "cuda") return config.model.device;
+  return "cuda:" + std::to_string(rank.local_rank);
+}
+
+std::shared_ptr<parallel::World> open_world(const Config& config) {
+  parallel::WorldOptions options;
+  options.timeout = std::chrono::seconds(config.parallel.timeout_seconds);
+  if (!options.rank.alone()) {
+    options.backends = nn::collective_backends(nn::open_device(device_of_rank(config, options.rank)));
+  }
+  return parallel::World::open(options);
+}
+
+parallel::WatchOptions watch_options(const ParallelConfig& config) {
+  return {.silence = std::chrono::seconds(config.heartbeat_seconds)};
+}
+
+parallel::MeshShape mesh_shape(const ParallelConfig& config) {
+  return {config.replicate, config.shard, config.context, config.expert};
+}
+
+parallel::Facts facts_of(const Config& config, const plugin::Registry& registry) {
+  parallel::Facts facts{{"golong", version}};
+  for (const Difference& key : differences("", config.to_toml(), "the config")) facts[key.key] = key.after;
+  for (const plugin::Plugin& plugin : registry.plugins()) {
+    facts[std::string(plugin::name(plugin.kind)) + " " + plugin.id] = plugin.descriptor->version;
+  }
+  const fs::path model = fs::path(config.model.path) / "config.json";
+  if (fs::exists(model)) facts[model.string()] = mark_of(model);
+  for (const auto* files : {&config.data.train, &config.data.eval}) {
+    for (const std::string& file : all_row_files(*files)) facts[file] = mark_of(file);
+  }
+  return facts;
+}
+
+}  // namespace golong

@@ -1,0 +1,27 @@
+// How a training run of many ranks begins: they meet, see that they mean the same, and take their places in the mesh.
+#pragma once
+#include <memory>
+
+#include "core/config/config.h"
+#include "core/parallel/agreement.h"
+#include "core/parallel/mesh.h"
+#include "core/parallel/watch.h"
+#include "core/parallel/world.h"
+#include "core/plugin/registry.h"
+
+namespace golong {
+
+// The device of this rank: "cuda" alone is that of its number on this machine.
+std::string device_of_rank(const Config& config, const parallel::Rank& rank);
+
+// Waits for all ranks. Opens the device where it is CUDA, for its ranks speak through NCCL.
+std::shared_ptr<parallel::World> open_world(const Config& config);
+
+parallel::WatchOptions watch_options(const ParallelConfig& config);
+parallel::MeshShape mesh_shape(const ParallelConfig& config);
+
+// What all ranks have to have in common: golong, every key of the config, the plugins and their versions, the model's
+// and the data's files.
+parallel::Facts facts_of(const Config& config, const plugin::Registry& registry);
+
+}  // namespace golong
