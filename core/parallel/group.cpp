@@ -11,6 +11,7 @@
 
 #include "core/base/rank_errors.h"
 #include "core/parallel/backend.h"
+#include "core/parallel/reason.h"
 
 namespace golong::parallel {
 
@@ -69,7 +70,7 @@ void GroupState::failed(const char* what, int64_t operation, const std::exceptio
   const std::string why = operations->why_failed(number, operation);
   std::ostringstream message;
   message << "rank " << backend->getRank() << " of the " << backend->getSize() << " " << name << ": " << what
-          << " failed: " << (why.empty() ? error.what() : why);
+          << " failed: " << (why.empty() ? reason_of(error) : why);
   throw OtherRankFailed(message.str());
 }
 

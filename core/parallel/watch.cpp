@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <cstdio>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <sstream>
@@ -41,11 +42,15 @@ std::string list(const std::vector<size_t>& ranks) {
 struct Seen {
   RankNote note;
   Clock::time_point news;  // when its number went up last
+  int64_t heard = 0;       // the note from which on it has heard what this rank wants it to
 };
+
+bool ended(const Seen& other) { return other.note.state != RankState::runs; }
 
 struct Verdict {
   std::string text;
   Clock::time_point due;  // when this process is ended
+  bool notes_answer = true;
 };
 
 }  // namespace
@@ -56,11 +61,13 @@ struct Watch::State {
   void tell_end(const std::string& why, bool failed);
 
  private:
-  void exchange_notes();                                 // a thread
-  void judge();                                          // a thread: may end the process
-  void round(const RankNote& mine);                      // one exchange
-  std::string why_failed(size_t group, int64_t number);  // called where an operation failed
-  void publish(std::unique_lock<std::mutex>& lock);      // waits until others can read the present state
+  void exchange_notes();                                     // a thread
+  void judge();                                              // a thread: may end the process
+  void round(const RankNote& mine);                          // one exchange
+  std::string why_failed(size_t group, int64_t number);      // called where an operation failed
+  void let_others_hear(std::unique_lock<std::mutex>& lock);  // what was published, as far as they are there
+  bool all_others(const std::function<bool(const Seen&)>& what) const;
+  void publish(std::unique_lock<std::mutex>& lock);  // waits until others can read the present state
   [[noreturn]] void end_process(const std::string& why) const;
 
   // With the lock:
@@ -98,8 +105,8 @@ struct Watch::State {
 Watch::State::State(World& world, const WatchOptions& options)
     : world_(world),
       options_(options),
-      interval_(std::min<Duration>(options.silence / 4,
-                                   std::max<Duration>(Duration(1000), Duration(10) * world.rank().size))),
+      interval_(std::min({options.silence / 4, options.grace / 8,
+                          std::max<Duration>(std::chrono::seconds(1), 10 * world.rank().size * Duration(1))})),
       notes_(world.notes_apart()) {
   for (int64_t rank = 0; rank < world.rank().size; ++rank) keys_.push_back("alive/" + std::to_string(rank));
   notes_->set(keys_[static_cast<size_t>(world.rank().rank)], to_text(my_note()));
@@ -116,16 +123,10 @@ Watch::State::~State() {
   if (state_ == RankState::runs) state_ = RankState::left;
   publish(lock);
   if (world_.is_first()) {  // who keeps the notes goes last; after a failure others need no more than hear of it
-    const auto all_ended = [&] {
-      for (size_t rank = 1; rank < seen_.size(); ++rank) {
-        if (seen_[rank].note.state == RankState::runs) return false;
-      }
-      return true;
-    };
     if (state_ == RankState::left) {
-      changed_.wait(lock, [&] { return all_ended() || !lost_.empty(); });
+      changed_.wait(lock, [&] { return !lost_.empty() || all_others([](const Seen& other) { return ended(other); }); });
     } else {
-      changed_.wait_for(lock, options_.grace, all_ended);
+      let_others_hear(lock);
     }
   }
   closing_ = true;
@@ -174,7 +175,8 @@ void Watch::State::round(const RankNote& mine) {
   for (size_t rank = 0; rank < texts.size(); ++rank) {
     RankNote note = note_of(texts[rank]);
     if (note.beat == seen_[rank].note.beat) continue;
-    seen_[rank] = {std::move(note), Clock::now()};
+    seen_[rank].note = std::move(note);
+    seen_[rank].news = Clock::now();
   }
 }
 
@@ -182,6 +184,21 @@ void Watch::State::publish(std::unique_lock<std::mutex>& lock) {
   wanted_ = rounds_ + 2;  // one may be under way
   wake_.notify_all();
   changed_.wait_for(lock, options_.grace, [&, wanted = wanted_] { return rounds_ >= wanted || !lost_.empty(); });
+}
+
+// Who writes a note reads the others' next: the second one from now on comes after a reading.
+void Watch::State::let_others_hear(std::unique_lock<std::mutex>& lock) {
+  for (Seen& other : seen_) other.heard = other.note.beat + 2;
+  changed_.wait_for(lock, enough_rounds * interval_, [&] {
+    return all_others([](const Seen& other) { return ended(other) || other.note.beat >= other.heard; });
+  });
+}
+
+bool Watch::State::all_others(const std::function<bool(const Seen&)>& what) const {
+  for (size_t rank = 0; rank < seen_.size(); ++rank) {
+    if (!is_me(rank) && !what(seen_[rank])) return false;
+  }
+  return true;
 }
 
 void Watch::State::tell_end(const std::string& why, bool failed) {
@@ -196,7 +213,15 @@ void Watch::State::judge() {
   while (!closed_) {
     const auto now = Clock::now();
     const std::optional<Verdict> found = verdict(now);
-    if (found && found->due <= now) end_process(found->text);
+    if (found && found->due <= now) {
+      if (found->notes_answer) {  // the others need not find out by themselves
+        state_ = RankState::stopped;
+        message_ = found->text;
+        publish(lock);
+        if (world_.is_first()) let_others_hear(lock);
+      }
+      end_process(found->text);
+    }
     changed_.wait_until(lock, std::min(found ? found->due : now + options_.silence, now + interval_));
   }
 }
@@ -206,7 +231,7 @@ std::optional<Verdict> Watch::State::verdict(Clock::time_point now) const {
   if (lost_.empty() && now - last_round_ >= options_.silence) {
     return Verdict{"rank 0, which keeps the notes of all ranks, has not answered for " + seconds(options_.silence) +
                        " (parallel.heartbeat_seconds)",
-                   now};
+                   now, false};
   }
   if (state_ == RankState::runs) {
     for (const RankState state : {RankState::failed, RankState::stopped}) {
@@ -214,7 +239,7 @@ std::optional<Verdict> Watch::State::verdict(Clock::time_point now) const {
         return Verdict{end_of(*rank), seen_[*rank].news + options_.grace};
       }
     }
-    if (!lost_.empty()) return Verdict{gone_with_the_notes(), lost_at_ + options_.grace};
+    if (!lost_.empty()) return Verdict{gone_with_the_notes(), lost_at_ + options_.grace, false};
   }
   const std::vector<size_t> silent = silent_since(last_round_ - options_.silence);
   if (silent.empty() || (state_ != RankState::runs && state_ != RankState::left)) return {};
@@ -227,7 +252,7 @@ std::optional<Verdict> Watch::State::verdict(Clock::time_point now) const {
 std::string Watch::State::why_failed(size_t group, int64_t number) {
   std::unique_lock lock(mutex_);
   const auto start = Clock::now();
-  changed_.wait_for(lock, options_.grace, [&, enough = rounds_ + enough_rounds] {
+  changed_.wait(lock, [&, enough = rounds_ + enough_rounds] {
     return first_in(RankState::failed) || !lost_.empty() || rounds_ >= enough;
   });
   if (const auto failed = first_in(RankState::failed)) return end_of(*failed);

@@ -1,18 +1,21 @@
 #include "core/parallel/world.h"
 
 #include <ATen/ATen.h>
+#include <c10/util/Logging.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include <algorithm>
 #include <cassert>
+#include <cstdlib>
 #include <numeric>
 #include <optional>
 #include <stdexcept>
 
 #include "core/base/rank_errors.h"
 #include "core/parallel/backend.h"
+#include "core/parallel/reason.h"
 
 namespace golong::parallel {
 namespace {
@@ -93,7 +96,7 @@ class StoreNotes : public Notes {
     try {
       function();
     } catch (const std::exception& error) {
-      throw OtherRankFailed(std::string("the notes that rank 0 keeps could not be reached: ") + error.what());
+      throw OtherRankFailed(std::string("the notes that rank 0 keeps could not be reached: ") + reason_of(error));
     }
   }
 
@@ -120,7 +123,7 @@ class ManyRanks : public World {
     } catch (const std::exception& error) {
       throw OtherRankFailed("rank " + std::to_string(rank.rank) + " of " + std::to_string(rank.size) +
                             " did not meet the others at " + rank.host + ":" + std::to_string(rank.port) + ": " +
-                            error.what());
+                            reason_of(error));
     }
   }
 
@@ -139,7 +142,7 @@ class ManyRanks : public World {
       return make(backends, store, ranks, name, traffic_);
     } catch (const std::exception& error) {
       throw OtherRankFailed("rank " + std::to_string(options_.rank.rank) + " did not meet the other " + name + ": " +
-                            error.what());
+                            reason_of(error));
     }
   }
 
@@ -191,6 +194,8 @@ class ManyRanks : public World {
 
 std::shared_ptr<World> World::open(const WorldOptions& options) {
   if (options.rank.alone()) return std::make_shared<OneRank>(options.rank);
+  // LibTorch warns of each connection that breaks, with a stack. What it means is said in words where it matters.
+  if (!std::getenv("TORCH_CPP_LOG_LEVEL")) FLAGS_caffe2_log_level = c10::GLOG_ERROR;
   return std::make_shared<ManyRanks>(options);
 }
 
