@@ -32,11 +32,11 @@ struct Meeting {
 // How a rank ended that did not end well.
 struct RankFailure {
   int64_t rank = 0;
-  std::string how;        // "was ended by signal 9 (Killed)"
-  int64_t status = 1;     // exit status that says the same: 128 + 9
-  bool elsewhere = true;  // because of another rank, as it says itself, or by a signal that we sent
-  bool again = false;     // to start again may help
-  std::string lines;      // the last that it wrote; "" of rank 0, whose output went its own way
+  std::string how;         // "was ended by signal 9 (Killed)"
+  int64_t status = 1;      // exit status that says the same: 128 + 9
+  bool elsewhere = false;  // because of another rank, as it says itself, or by a signal that we sent
+  bool again = false;      // to start again may help
+  std::string lines;       // the last that it wrote; "" of rank 0, whose output went its own way
 };
 
 // One start of this machine's ranks. Rank 0 writes where this process does; what others write goes to stderr with their

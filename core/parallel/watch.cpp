@@ -263,8 +263,9 @@ std::string Watch::State::why_failed(size_t group, int64_t number) {
   if (const auto behind = behind_in(group, number); !behind.empty()) {
     return list(behind) + " not come to it (parallel.timeout_seconds)" + places(behind);
   }
-  const auto stopped = first_in(RankState::stopped);
-  return stopped ? end_of(*stopped) : "";
+  if (const auto stopped = first_in(RankState::stopped)) return end_of(*stopped);
+  if (const auto left = first_in(RankState::left)) return "rank " + std::to_string(*left) + " has ended before";
+  return "";
 }
 
 std::optional<size_t> Watch::State::first_in(RankState state) const {

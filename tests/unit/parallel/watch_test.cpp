@@ -192,6 +192,16 @@ TEST(Watch, ARankThatNeverComesIsNamedWithWhereItIs) {
   EXPECT_THAT(ends[1].errors, HasSubstr("rank 1 of 3 is ended: rank 0 stopped: "));
 }
 
+TEST(Watch, ARankThatLeavesEarlyIsNamed) {
+  const auto ends = ends_of(2, {.grace = milliseconds(2000)}, [](World& world, Watch&) {
+    if (!world.is_first()) return;
+    world.all().barrier();
+  });
+  EXPECT_EQ(ends[0].status, status_other_rank_failed);
+  EXPECT_THAT(ends[0].errors, HasSubstr("rank 1 has ended before"));
+  EXPECT_EQ(ends[1].status, 0);
+}
+
 TEST(Watch, RankZeroKeepsTheNotesUntilAllHaveLeft) {
   const auto ends = ends_of(3, {}, [](World& world, Watch&) {
     if (world.is_first()) return;
