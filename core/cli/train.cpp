@@ -1,6 +1,7 @@
 // golong train CONFIG [--resume]
 #include <cstdio>
-#include <filesystem>
+#include <cstdlib>
+#include <string_view>
 
 #include "core/base/error.h"
 #include "core/cli/command.h"
@@ -15,6 +16,14 @@ struct Options {
   bool resume = false;
 };
 
+// Of several ranks the first one says how it went.
+bool speaks_for_all() {
+  for (const char* variable : {"RANK", "SLURM_PROCID"}) {
+    if (const char* rank = std::getenv(variable); rank && *rank) return std::string_view(rank) == "0";
+  }
+  return true;
+}
+
 void run(const Options& options) {
   const Config config = options.config.load();
   check_purpose(config, Purpose::train);
@@ -25,6 +34,7 @@ void run(const Options& options) {
   train.resume = options.resume;
   train.stop = signals.flag();
   const int64_t steps = api.train(config, registry, train);
+  if (!speaks_for_all()) return;
   if (signals.stopped()) {
     throw Stopped("stopped after step " + std::to_string(steps) + "; go on with `golong train " + config.run.directory +
                   "/config.toml --resume`");

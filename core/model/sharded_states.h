@@ -59,6 +59,7 @@ class ShardedStates : public LayerWeights {
   std::vector<parallel::Piece> pieces() const;
   // Whether the ranks of a replica meet in each pass.
   bool in_step() const { return split_ != parallel::Split::optimizer && !mesh_.replica.alone(); }
+  bool is_first_replica() const { return mesh_.place.replicate == 0; }  // others have the same states
   const parallel::Group& replica() const { return mesh_.replica; }
 
   void before_forward(int64_t layer) override;

@@ -61,14 +61,14 @@ Snapshot RunState::take(int64_t step, const Metrics& metrics) const {
   Snapshot snapshot;
   snapshot.step = step;
   snapshot.metrics = metrics;
-  if (states) {
+  if (states && states->is_first_replica()) {
     for (const parallel::Piece& piece : states->pieces()) {
       snapshot.weights.push_back(stored_part(piece.name, piece.weight, piece.offset, piece.size));
     }
-  } else {
+  } else if (!states) {
     for (const auto& [name, tensor] : work.model->parameters()) snapshot.weights.emplace_back(name, tensor.detach());
   }
-  snapshot.optimizer = learner.optimizer().state();
+  if (!states || states->is_first_replica()) snapshot.optimizer = learner.optimizer().state();
   const Collector::State state = collector.state();
   snapshot.texts = {{"sampler.json", state.draws},
                     {"normalizer.state", normalizer.save()},

@@ -124,7 +124,7 @@ TEST(HostUpdate, IsOfNoConcernToAModelOnTheCpu) {
     std::map<std::string, at::Tensor> saved;
     for (const auto& [name, tensor] : plain.state()) saved[name] = tensor;
     EXPECT_EQ(saved.size(), other.state().size());
-    other.load(saved, plain.steps());  // a checkpoint of one opens in the other
+    other.load(Pieces({saved.begin(), saved.end()}), plain.steps());  // a checkpoint of one opens in the other
     for (const auto& [name, tensor] : other.state()) EXPECT_TRUE(at::equal(tensor, saved.at(name))) << name;
   }
 }
