@@ -39,7 +39,8 @@ scale::Workload workload_of(const Config& config, const ModelShape& shape, const
   const int64_t mini_batches = train.mini_batch_prompts > 0 ? train.prompts_per_step / train.mini_batch_prompts : 1;
   work.groups = train.prompts_per_step / mini_batches;
   work.optimizer_steps = mini_batches * train.updates_per_batch;
-  work.fixed_passes = mini_batches * ((work.optimizer_steps > 1 ? 1 : 0) + (reference ? 1 : 0));
+  work.fixed_models = (work.optimizer_steps > 1 ? 1 : 0) + (reference ? 1 : 0);
+  work.fixed_passes = mini_batches * work.fixed_models;
   work.train = train;
   work.on_cpu = on_cpu;
   return work;

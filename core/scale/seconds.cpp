@@ -39,7 +39,8 @@ UpdateFlops update_flops(const Workload& work, const ParallelConfig& mesh) {
 PassCount pass_count(const Workload& work, const std::vector<Pass>& passes) {
   int64_t times = 0;
   for (const Pass& pass : passes) times += pass.times;
-  return {times * (work.optimizer_steps + work.fixed_passes), times * work.optimizer_steps, work.optimizer_steps};
+  return {times * (work.optimizer_steps + work.fixed_passes), times * work.optimizer_steps, work.optimizer_steps,
+          work.optimizer_steps + work.fixed_models};
 }
 
 }  // namespace

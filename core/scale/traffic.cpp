@@ -74,8 +74,8 @@ StateTraffic state_traffic(const ModelShape& shape, const ParallelConfig& mesh, 
   bool root = true;
   for (const Unit& unit : units_of(shape, mesh.expert)) {
     const int64_t steps = passes.optimizer_steps;
-    const bool each_pass = mesh.zero == 3 && !root;
-    weights.add(unit, mesh, number_bytes, each_pass ? passes.forward + passes.backward : steps);
+    const int64_t gathered = root ? passes.holds : passes.forward + passes.backward;
+    weights.add(unit, mesh, number_bytes, mesh.zero == 3 ? gathered : steps);
     gradients.add(unit, mesh, 4, mesh.zero >= 2 && !root ? passes.backward : steps);
     if (mesh.zero == 3) generation.add(unit, mesh, number_bytes, 1);
     const int64_t own = part_of(unit.plain, replica_ranks(mesh)),

@@ -42,12 +42,14 @@ int64_t whole_parameters(const ModelShape& shape, const ParallelConfig& mesh);
 // Passes over the model that a rank makes in a step.
 struct PassCount {
   int64_t forward = 0, backward = 0, optimizer_steps = 1;
+  int64_t holds =
+      1;  // times that the first unit is gathered for passes: for each optimizer step, and for passes before
 };
 
 // Of weights, gradients and moments.
 //   zero 3: a layer's weights are gathered in each forward and in each backward pass (once for both where it is
 //           recomputed there), its gradients summed in float32 in each backward pass; of the first unit once for an
-//           optimizer step; all weights are gathered once a step to generate.
+//           optimizer step and before passes without gradients; all weights are gathered once a step to generate.
 //   zero 2: gradients as before; weights are gathered once after each optimizer step.
 //   zero 1: gradients are summed once for each optimizer step.
 // Between replicas each rank's sums once for an optimizer step.

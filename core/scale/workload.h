@@ -32,6 +32,7 @@ struct Workload {
   int64_t groups = 0;                   // of an optimizer step
   int64_t optimizer_steps = 1;          // of a step
   int64_t fixed_passes = 0;  // over the groups of an optimizer step, forward alone: log-probabilities that stay
+  int64_t fixed_models = 0;  // whose log-probabilities these are: this one before its update, that of train.kl
   bool on_cpu = false;
 
   LayerKernels kernels() const { return on_cpu ? LayerKernels::cpu(number_bytes) : LayerKernels::cuda(number_bytes); }

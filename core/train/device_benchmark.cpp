@@ -7,11 +7,11 @@
 #include <boost/json.hpp>
 #include <numeric>
 
-#include "core/base/error.h"
 #include "core/nn/device.h"
 #include "core/nn/machine_speed.h"
 #include "core/nn/segment.h"
 #include "core/parallel/world.h"
+#include "core/train/ranks.h"
 #include "core/train/workspace.h"
 
 namespace golong {
@@ -89,12 +89,10 @@ LinkSpeed measure_links(const parallel::Group& ranks, at::Device device) {
 
 std::string bench_device(const DeviceBenchOptions& options) {
   if (options.threads > 0) at::set_num_threads(static_cast<int>(options.threads));
-  const std::shared_ptr<parallel::World> world = parallel::World::open({});
-  const at::Device device = nn::open_device(options.device);
-  if (!world->rank().alone() && !device.is_cpu()) {
-    fail(
-        "golong bench device measures several ranks on the CPU alone so far; start it by itself, or with --device cpu");
-  }
+  Config config;
+  config.model.device = options.device;
+  const std::shared_ptr<parallel::World> world = open_world(config);
+  const at::Device device = nn::open_device(device_of_rank(config, world->rank()));
   world->all().barrier();
   const DeviceSpeed speed = measure_device(parse_dtype(options.dtype), device);
   json::array attention;

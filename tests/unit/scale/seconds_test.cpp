@@ -97,10 +97,10 @@ TEST(Seconds, TrafficOfAStepAddsUpItsPasses) {
   work.groups = 4;
   work.train.micro_batch_tokens = 32;  // a pass of two groups: 16 tokens of each on a context rank
   work.train.recompute = "off";
-  work.fixed_passes = 1;
+  work.fixed_passes = work.fixed_models = 1;
   const ParallelConfig mesh = mesh_of(1, 1, 2, 2);
   const StepTraffic traffic = step_traffic(work, mesh);
-  EXPECT_EQ(traffic.states.weights, state_traffic(small_experts(), mesh, 2, {2, 1, 1}).weights);
+  EXPECT_EQ(traffic.states.weights, state_traffic(small_experts(), mesh, 2, {2, 1, 1, 2}).weights);
   Sent context = context_traffic(small_experts(), mesh, 2, {{16, 16}, false, 32, 64, true});
   context.add(context_traffic(small_experts(), mesh, 2, {{16, 16}, false, 32, 64, false}));
   EXPECT_EQ(traffic.context, context);

@@ -32,36 +32,38 @@ TEST(Traffic, UnitsAreTheWholeModel) {
 
 TEST(Traffic, EachLayersWeightsInEachPass) {
   // Three ranks keep 30 of the first unit and 119 of each layer (357 with one to fill up).
-  const StateTraffic sent = state_traffic(small_shape(), mesh_of(1, 3, 1, 1), 2, {5, 4, 1});
+  const StateTraffic sent = state_traffic(small_shape(), mesh_of(1, 3, 1, 1), 2, {5, 4, 1, 1});
   EXPECT_EQ(sent.weights, (Sent{2 * 2 * (30 + 9 * 3 * 119), 1 + 9 * 3}));
   EXPECT_EQ(sent.gradients, (Sent{2 * 4 * (30 + 4 * 3 * 119), 1 + 4 * 3}));
   EXPECT_EQ(sent.generation, (Sent{2 * 2 * (30 + 3 * 119), 4}));
   EXPECT_EQ(sent.replicas, Sent{});
   EXPECT_EQ(sent.expert_weights, Sent{});
+  EXPECT_EQ(state_traffic(small_shape(), mesh_of(1, 3, 1, 1), 2, {5, 4, 1, 2}).weights.bytes,
+            sent.weights.bytes + 2 * 2 * 30);
 }
 
 TEST(Traffic, WhatIsNotSplitIsGatheredAfterTheStep) {
   const int64_t parts = 30 + 3 * 119;
-  const StateTraffic two = state_traffic(small_shape(), mesh_of(1, 3, 1, 1, 2), 4, {5, 4, 2});
+  const StateTraffic two = state_traffic(small_shape(), mesh_of(1, 3, 1, 1, 2), 4, {5, 4, 2, 2});
   EXPECT_EQ(two.weights.bytes, 2 * 4 * 2 * parts);
   EXPECT_EQ(two.gradients.bytes, 2 * 4 * (2 * 30 + 4 * 3 * 119));
   EXPECT_EQ(two.generation, Sent{});
-  const StateTraffic one = state_traffic(small_shape(), mesh_of(1, 3, 1, 1, 1), 4, {5, 4, 2});
+  const StateTraffic one = state_traffic(small_shape(), mesh_of(1, 3, 1, 1, 1), 4, {5, 4, 2, 2});
   EXPECT_EQ(one.gradients.bytes, 2 * 4 * 2 * parts);
 }
 
 TEST(Traffic, ExpertsGoBetweenThoseThatKeepTheSame) {
   // Of 2 shards x 2 expert ranks each keeps two experts (240), and with the other shard half of them.
-  const StateTraffic sent = state_traffic(small_experts(), mesh_of(1, 2, 1, 2), 2, {1, 1, 1});
+  const StateTraffic sent = state_traffic(small_experts(), mesh_of(1, 2, 1, 2), 2, {1, 1, 1, 1});
   EXPECT_EQ(sent.expert_weights.bytes, 2 * (kExperts / 4) * 2);
   EXPECT_EQ(sent.expert_gradients.bytes, (kExperts / 4) * 4);
   EXPECT_EQ(sent.weights.bytes, 3 * 2 * (kRoot / 4 + 2 * (2 * kLayer / 4 + kPlain / 4)));
   // Experts that one rank alone keeps are not sent.
-  EXPECT_EQ(state_traffic(small_experts(), mesh_of(1, 1, 1, 4), 2, {1, 1, 1}).expert_weights, Sent{});
+  EXPECT_EQ(state_traffic(small_experts(), mesh_of(1, 1, 1, 4), 2, {1, 1, 1, 1}).expert_weights, Sent{});
 }
 
 TEST(Traffic, ReplicasSumWhatTheyKeep) {
-  const StateTraffic sent = state_traffic(small_shape(), mesh_of(3, 2, 1, 1), 2, {7, 7, 2});
+  const StateTraffic sent = state_traffic(small_shape(), mesh_of(3, 2, 1, 1), 2, {7, 7, 2, 2});
   EXPECT_EQ(sent.replicas.bytes, 2 * (2 * 44 * 4 * 2 / 3 + 3 * (2 * 178 * 4 * 2 / 3)));
 }
 
