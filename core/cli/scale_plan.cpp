@@ -139,36 +139,51 @@ void print_json(const Plan& plan) {
   std::printf("%s\n", json::serialize(result).c_str());
 }
 
-void print_memory(const Plan& plan) {
-  const auto line = [](const char* name, int64_t generating, int64_t updating, const std::string& how) {
-    std::printf("%-16s %11.2f %11.2f  %s\n", name, static_cast<double>(generating) / 1e9,
-                static_cast<double>(updating) / 1e9, how.c_str());
-  };
+// What rollout.kv_cache_bytes may be, where it is too much or less than a rank could use.
+void print_pages(const Plan& plan) {
   const scale::RankMemory& memory = plan.shown.memory;
-  std::printf("\n%-16s %11s %11s\n", "GB of a rank", "generating", "updating");
+  const auto gigabytes = [](auto bytes) { return static_cast<double>(bytes) / 1e9; };
+  const int64_t besides = plan.on_cpu() ? memory.updating() + memory.generator : memory.always() + memory.generator;
+  const auto room = static_cast<int64_t>(plan.devices.device.memory) - besides;
+  if (memory.keys_and_values < memory.pages_least) {
+    std::printf(
+        "One prompt and one response at their longest need %.2f GB of keys and values; set "
+        "rollout.kv_cache_bytes to at least that.\n",
+        gigabytes(memory.pages_least));
+  } else if (room > memory.pages_least &&
+             (memory.keys_and_values > room || memory.keys_and_values < std::min(room, memory.pages_wanted))) {
+    std::printf(
+        "There is room for %.1f GB of keys and values (rollout.kv_cache_bytes); the longest prompts and responses "
+        "of a rank take %.1f GB at once.\n",
+        gigabytes(room), gigabytes(memory.pages_wanted));
+  }
+}
+
+// What a table's bytes are told in.
+struct Unit {
+  double bytes;
+  const char* name;
+};
+Unit unit_of(int64_t most) { return most < 1'000'000'000 ? Unit{1e6, "MB"} : Unit{1e9, "GB"}; }
+
+void print_memory(const Plan& plan) {
+  const scale::RankMemory& memory = plan.shown.memory;
+  const Unit unit = unit_of(memory.total(plan.on_cpu()));
+  const auto line = [&](const char* name, int64_t generating, int64_t updating, const std::string& how) {
+    std::printf("%-16s %11.2f %11.2f  %s\n", name, static_cast<double>(generating) / unit.bytes,
+                static_cast<double>(updating) / unit.bytes, how.c_str());
+  };
+  std::printf("\n%s %-13s %11s %11s\n", unit.name, "of a rank", "generating", "updating");
   for (const MemoryRow& row : memory_rows(memory)) {
     if (row.generating > 0 || row.updating > 0) line(row.name, row.generating, row.updating, row.how);
   }
   line("total", memory.generating(), memory.updating(), plan.on_cpu() ? "on the CPU both count together" : "");
   if (memory.host > 0) line("of the host", memory.host, memory.host, "optimizer, in the memory of its CPU");
-  const double room = plan.devices.device.memory - static_cast<double>(memory.total(plan.on_cpu()));
   std::printf("%s: %.1f GB a device, a pass of %lld tokens on each rank, %lld of %lld layers recomputed\n",
               plan.shown.fits ? "fits" : "DOES NOT FIT", plan.devices.device.memory / 1e9,
               static_cast<long long>(memory.tokens), static_cast<long long>(memory.recomputed),
               static_cast<long long>(plan.work.shape.layers));
-  if (memory.keys_and_values < memory.pages_least) {
-    std::printf(
-        "One prompt and one response at their longest need %.2f GB of keys and values; set "
-        "rollout.kv_cache_bytes to at least that.\n",
-        static_cast<double>(memory.pages_least) / 1e9);
-  } else if (plan.shown.fits && memory.keys_and_values < memory.pages_wanted &&
-             room > 0.05 * plan.devices.device.memory) {
-    const double free = plan.devices.device.memory - static_cast<double>(memory.generating() - memory.keys_and_values);
-    std::printf(
-        "Keys and values may take up to %.1f GB (rollout.kv_cache_bytes); the longest prompts and responses of a "
-        "rank need %.1f GB at once.\n",
-        free / 1e9, static_cast<double>(memory.pages_wanted) / 1e9);
-  }
+  print_pages(plan);
 }
 
 void print_step(const Plan& plan) {
@@ -184,10 +199,40 @@ void print_step(const Plan& plan) {
               seconds.hidden);
   const scale::StepTraffic traffic = scale::step_traffic(plan.work, plan.shown.mesh);
   if (traffic.bytes() == 0) return;
-  std::printf("\n%-16s %11s\n", "Sent by a rank", "GB");
+  const Unit unit = unit_of(traffic.bytes());
+  std::printf("\n%-16s %11s\n", "Sent by a rank", unit.name);
   for (const auto& [name, bytes] : sent_rows(traffic)) {
-    if (bytes > 0) std::printf("%-16s %11.2f\n", name, bytes / 1e9);
+    if (bytes > 0) std::printf("%-16s %11.2f\n", name, bytes / unit.bytes);
   }
+}
+
+// The least that has to be changed, if it is among what costs time alone.
+void print_remedy(const Plan& plan) {
+  struct Remedy {
+    const char* text;
+    bool recompute, host, less_pages;
+  };
+  constexpr Remedy kRemedies[] = {
+      {"train.recompute = \"all\"", true, false, false},
+      {"rollout.kv_cache_bytes = 0 (a third)", false, false, true},
+      {"train.recompute = \"all\" and rollout.kv_cache_bytes = 0 (a third)", true, false, true},
+      {"train.optimizer_device = \"cpu\"", false, true, false},
+      {"train.optimizer_device = \"cpu\" and train.recompute = \"all\"", true, true, false},
+      {"train.optimizer_device = \"cpu\", train.recompute = \"all\" and rollout.kv_cache_bytes = 0 (a third)", true,
+       true, true},
+  };
+  for (const Remedy& remedy : kRemedies) {
+    scale::Workload work = plan.work;
+    if (remedy.recompute) work.train.recompute = "all";
+    if (remedy.host) work.train.optimizer_device = "cpu";
+    if (remedy.less_pages) work.kv_bytes = 0;
+    const scale::Candidate found = scale::suggest(work, plan.ranks, plan.suggested.mesh, plan.devices);
+    if (!found.fits) continue;
+    std::printf("It fits with %s: %s, %.2f s a step.\n", remedy.text, mesh_text(found.mesh).c_str(),
+                found.seconds.total());
+    return;
+  }
+  std::printf("More devices, shorter prompts (data.max_prompt_tokens) or a smaller train.micro_batch_tokens may.\n");
 }
 
 void print_suggestion(const Plan& plan) {
@@ -196,13 +241,7 @@ void print_suggestion(const Plan& plan) {
     std::printf("\nOf all meshes of %lld none fits. The one that needs least: %s, %.1f GB.\n",
                 static_cast<long long>(plan.ranks), mesh_text(best.mesh).c_str(),
                 static_cast<double>(best.memory.total(plan.on_cpu())) / 1e9);
-    scale::Workload again = plan.work;
-    again.train.recompute = "all";
-    const scale::Candidate other = scale::suggest(again, plan.ranks, best.mesh, plan.devices);
-    if (plan.work.train.recompute != "all" && other.fits) {
-      std::printf("With train.recompute = \"all\" it fits: %s, %.2f s a step.\n", mesh_text(other.mesh).c_str(),
-                  other.seconds.total());
-    }
+    print_remedy(plan);
     return;
   }
   std::printf("\nSuggested [parallel]: %s, %.2f s a step\n", mesh_text(best.mesh).c_str(), best.seconds.total());

@@ -120,7 +120,8 @@ class Decoder : public Model {
                     int64_t recomputed) const override {
     const nn::Rotary rotary = nn::rotary(positions, frequencies_, shape_.rope.attention_factor);
     at::Tensor x = nn::embedding(embedding_, token_ids);  // [T, C]
-    if (!c10::GradMode::is_enabled() || !x.requires_grad()) recomputed = 0;
+    const bool trains = c10::GradMode::is_enabled() && x.requires_grad();
+    recomputed = trains ? most_of_ranks(recomputed) : 0;
     const std::shared_ptr<Attention> again = recomputed > 0 ? attention.again() : nullptr;
     for (int64_t i = 0; i < shape_.layers; ++i) {
       if (layer_weights_) x = enter_layer(*layer_weights_, i, x);
@@ -135,6 +136,15 @@ class Decoder : public Model {
   }
 
  private:
+  // Of what the ranks that share the experts ask for: a layer that runs again exchanges rows again.
+  int64_t most_of_ranks(int64_t number) const {
+    if (expert_ranks_.alone()) return number;
+    const at::TensorOptions options = at::TensorOptions().dtype(at::kLong).device(device_);
+    const at::Tensor all = at::empty({expert_ranks_.size()}, options);
+    expert_ranks_.gather(all, at::full({1}, number, options));
+    return all.max().item<int64_t>();
+  }
+
   // One layer: x [T, C] -> the next layer's x, and the keys and values [T, Hkv, D] that it attended to.
   std::vector<at::Tensor> run(int64_t index, at::Tensor x, const nn::Rotary& rotary, Attention& attention) const {
     const Layer& layer = layers_[static_cast<size_t>(index)];

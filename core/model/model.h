@@ -67,6 +67,7 @@ class Model {
   // token_ids [T] int64, positions [T] int64 -> last hidden states [T, hidden], after the final norm. Where gradients
   // are on the first `recomputed` layers keep nothing but their input [T, hidden], and run again in the backward pass:
   // the model lives until then. The gradients are the same, bit for bit; those of parameters are added to their .grad.
+  // Of ranks that share experts all recompute as many layers as the one that asks for most.
   virtual at::Tensor hidden(const at::Tensor& token_ids, const at::Tensor& positions, Attention& attention,
                             int64_t recomputed = 0) const = 0;
 

@@ -3,13 +3,17 @@
 #include <ATen/ATen.h>
 
 #include "core/model/activations.h"
+#include "core/nn/device_kernels.h"
 #include "core/nn/shared_rows.h"
 
 namespace golong {
 
 int64_t layers_to_recompute(const Model& model, int64_t tokens, const std::string& mode, int64_t activation_bytes) {
-  return recomputed_layers(model.shape(), tokens, static_cast<int64_t>(c10::elementSize(model.dtype())), mode,
-                           activation_bytes);
+  const auto number = static_cast<int64_t>(c10::elementSize(model.dtype()));
+  const LayerKernels kernels = model.device().is_cpu()
+                                   ? LayerKernels::cpu(number)
+                                   : LayerKernels::cuda(number, nn::device_kernels(model.head()) != nullptr);
+  return recomputed_layers(model.shape(), tokens, kernels, mode, activation_bytes);
 }
 
 namespace {

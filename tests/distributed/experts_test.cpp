@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <map>
@@ -176,7 +177,8 @@ TEST(ModelOnExpertRanks, GradientsAreThoseOfOneProcess) {
   for (const int64_t ranks : {2, 4}) {
     for (const int64_t recomputed : {0, 3, 5}) {
       on_ranks(ranks, [&](World& world) {
-        const Runs runs = run(world, at::kFloat, some_groups(), recomputed);
+        // Ranks ask for different numbers of layers.
+        const Runs runs = run(world, at::kFloat, some_groups(), std::max<int64_t>(0, recomputed - world.rank().rank));
         EXPECT_LT(difference(runs.shared_logprobs, runs.whole_logprobs), 1e-5);
         int64_t unused = 0;
         for (const auto& [name, gradient] : runs.shared) {

@@ -110,7 +110,7 @@ void compare(World& world, const Case& c, bool many) {
     const at::Tensor gradient = expected.gradients.at(piece.name);
     const at::Tensor mine = gradient.narrow(0, piece.offset, piece.gradient.size(0));
     const double largest = gradient.abs().max().item<double>();
-    EXPECT_LT((piece.gradient - mine).abs().max().item<double>(), 1e-5 * largest) << piece.name;
+    EXPECT_LE((piece.gradient - mine).abs().max().item<double>(), 1e-5 * largest) << piece.name;
   }
   // All ranks have the same weights afterwards, and those of one process but for what AdamW makes of rounding.
   const ShardedStates::Whole whole(states);

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <random>
 
+#include "core/train/forward.h"
+#include "core/train/kept_prompt.h"
 #include "tests/unit/train/tiny_model.h"
 
 namespace golong {
@@ -82,6 +84,28 @@ TEST(FillUp, GivesAllAsManyPassesAndParts) {
   EXPECT_THAT(all[1].large[0].parts, Each(ElementsAre(IsEmpty())));
   EXPECT_THAT(all[2].packed, Each(IsEmpty()));
   EXPECT_EQ(most_tokens(all[2].large[0]), 0);
+}
+
+// What a rank runs when others have groups and it has none.
+TEST(EmptyPasses, RunThroughTheModelAndGiveNoGradient) {
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    const std::unique_ptr<Model> model = tiny_model(type);
+    for (const int64_t recomputed : {0, 1}) {
+      const auto backward = [](const nn::TokenLogprobs& of) {
+        ASSERT_EQ(of.logprobs.size(0), 0);
+        (of.logprobs.sum() + of.entropy.sum()).backward();
+      };
+      backward(response_logprobs(*model, pack({}, at::kCPU), 1, recomputed));
+      KeptPrompt prompt(*model, nullptr, recomputed);
+      for (int part = 0; part < 2; ++part) backward(prompt.logprobs(Part(1), 1));
+      prompt.backward();
+      for (const auto& [name, tensor] : model->parameters()) {
+        if (tensor.grad().defined()) {
+          EXPECT_EQ(tensor.grad().abs().max().item<double>(), 0) << name;
+        }
+      }
+    }
+  }
 }
 
 }  // namespace
