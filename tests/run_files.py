@@ -7,7 +7,7 @@ from pathlib import Path
 
 def depends_on_the_machine(name):
     """Whether a metric is another each time the same run is made: times, speeds, memory."""
-    return name.startswith(("time/", "perf/")) or name.endswith("tokens_per_second")
+    return name.startswith(("time/", "perf/", "ranks/wait_seconds/")) or name.endswith("tokens_per_second")
 
 
 def metrics_by_step(run):

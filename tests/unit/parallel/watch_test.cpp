@@ -149,7 +149,7 @@ TEST(Watch, WhoDoesNotComeToHearOfAnErrorIsEnded) {
 }
 
 TEST(Watch, ARankThatEndsWithoutAWordIsNamed) {
-  const auto ends = ends_of(3, {.silence = milliseconds(2000)}, [](World& world, Watch&) {
+  const auto ends = ends_of(3, {.grace = milliseconds(2000)}, [](World& world, Watch&) {
     if (world.rank().rank == 1) ::_exit(7);
     world.all().barrier();
   });
