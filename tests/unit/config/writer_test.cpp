@@ -25,7 +25,8 @@ class Change : public ConfigVisitor {
   void key(const std::string&, ConfigValue value, const std::string&, const Limits& limits) override {
     ++count;
     if (auto boolean = std::get_if<bool*>(&value)) **boolean = !**boolean;
-    if (auto integer = std::get_if<int64_t*>(&value)) **integer += 1;
+    if (auto integer = std::get_if<int64_t*>(&value))
+      **integer += within(limits, static_cast<double>(**integer + 1)) ? 1 : -1;
     if (auto real = std::get_if<double*>(&value))
       **real = within(limits, **real * 1.01) ? **real * 1.01 : **real * 0.99;
     if (auto optional = std::get_if<std::optional<double>*>(&value)) **optional = -0.1;
