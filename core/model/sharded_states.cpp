@@ -61,7 +61,7 @@ void ShardedStates::take_gradients() {
 void ShardedStates::finish_gradients() {
   each([&](FlatUnit& unit) {
     unit.finish_gradients();
-    for (const parallel::Piece& piece : unit.pieces()) mesh_.replicas.sum(piece.gradient);
+    if (unit.gradients().defined()) mesh_.replicas.sum(unit.gradients());
   });
 }
 

@@ -161,7 +161,10 @@ Sent expert_traffic(const ModelShape& shape, const ParallelConfig& mesh, int64_t
   Sent forward = there_and_back, all;
   forward.add({counts, 1});
   all.add(forward, expert_layers(shape, shape.layers) + (backward ? expert_layers(shape, recomputed) : 0));
-  if (backward) all.add(there_and_back, expert_layers(shape, shape.layers));
+  if (backward) {
+    all.add(there_and_back, expert_layers(shape, shape.layers));
+    all.add(gather_sent(8, mesh.expert));  // how many layers each recomputes
+  }
   return all;
 }
 

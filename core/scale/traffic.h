@@ -80,7 +80,8 @@ Sent context_traffic(const ModelShape& shape, const ParallelConfig& mesh, int64_
                      const ContextPass& pass);
 
 // Of the expert ranks in one pass, where `rows_away` rows of each layer with experts go to other ranks: there and back,
-// and so do their gradients; before them how many they are. As many rows come from others as go away.
+// and so do their gradients; before them how many they are, and before the pass how many layers are recomputed. As many
+// rows come from others as go away.
 Sent expert_traffic(const ModelShape& shape, const ParallelConfig& mesh, int64_t number_bytes, int64_t rows_away,
                     bool backward, int64_t recomputed);
 // Rows that go away where the router loves all experts alike.

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "core/base/error.h"
+#include "core/nn/context_attention.h"
 #include "core/nn/device.h"
 #include "core/report/log.h"
 #include "core/train/reusing_allocator.h"
@@ -16,6 +17,10 @@ namespace {
 
 void check(const Config& config) {
   if (config.model.path.empty()) fail("model.path is not set; it names a Hugging Face folder");
+  if (config.parallel.context > 1) {
+    nn::check_context_heads(nn::parse_context_method(config.parallel.context_method), config.parallel.context,
+                            read_shape(config.model.path).kv_heads);
+  }
   if (config.parallel.expert > 1) check_expert_ranks(read_shape(config.model.path), config.parallel.expert);
 }
 

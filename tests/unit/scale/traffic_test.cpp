@@ -104,14 +104,15 @@ TEST(Traffic, HeadsAreExchanged) {
 TEST(Traffic, RowsOfExpertsGoThereAndBack) {
   const ParallelConfig mesh = mesh_of(1, 1, 1, 4);
   EXPECT_EQ(expected_rows_away(small_experts(), 100, 4), 150);
-  const int64_t way = 150 * 8 * 2, counts = 3 * 8;  // one expert on each rank
+  const int64_t way = 150 * 8 * 2, counts = 3 * 8,
+                layers = 3 * 8;  // one expert on each rank; how many layers each recomputes
   const auto sent = [&](bool backward, int64_t recomputed) {
     return expert_traffic(small_experts(), mesh, 2, 150, backward, recomputed);
   };
   EXPECT_EQ(sent(false, 3), (Sent{2 * way + counts, 3}));
-  EXPECT_EQ(sent(true, 0), (Sent{4 * way + counts, 5}));
+  EXPECT_EQ(sent(true, 0), (Sent{4 * way + counts + layers, 6}));
   EXPECT_EQ(sent(true, 1), sent(true, 0));  // the first layer has no experts
-  EXPECT_EQ(sent(true, 3), (Sent{6 * way + 2 * counts, 8}));
+  EXPECT_EQ(sent(true, 3), (Sent{6 * way + 2 * counts + layers, 9}));
   EXPECT_EQ(expert_traffic(small_shape(), mesh, 2, 150, true, 3), Sent{});
 }
 
