@@ -35,11 +35,25 @@ void add_bench_train(CLI::App& bench) {
   command
       ->add_option("--dump-gradients", options->dump_gradients, "Writes the gradients of the first step (safetensors)")
       ->type_name("FILE");
+  const auto ranks = [&](const char* name, int64_t& value, const std::string& help) {
+    command->add_option(name, value, help)->capture_default_str()->check(CLI::Range(1, 1 << 16));
+  };
+  ranks("--replicate", options->parallel.replicate, "As parallel.replicate, under golong launch");
+  ranks("--shard", options->parallel.shard, "As parallel.shard");
+  ranks("--context", options->parallel.context, "As parallel.context");
+  ranks("--expert", options->parallel.expert, "As parallel.expert");
+  command->add_option("--zero", options->parallel.zero, "As parallel.zero")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 3));
+  command->add_option("--context-method", options->parallel.context_method, "As parallel.context_method")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"gather", "heads"}));
   command->callback([options] {
     if ((options->recompute == "auto") != (options->activation_bytes > 0)) {
       fail("--recompute auto and --activation-bytes belong together");
     }
-    std::printf("%s\n", engine().bench_train(*options).c_str());
+    const std::string result = engine().bench_train(*options);
+    if (!result.empty()) std::printf("%s\n", result.c_str());
   });
 }
 

@@ -76,6 +76,13 @@ int64_t StepTraffic::bytes() const {
   return bytes;
 }
 
+int64_t update_bytes(const Workload& work, const ParallelConfig& mesh) {
+  const StepTraffic traffic = step_traffic(work, mesh);
+  const Sent norm = sum_sent(8, mesh.shard * mesh.context * mesh.expert);  // of an optimizer step
+  return traffic.bytes() - traffic.states.generation.bytes - traffic.states.expert_generation.bytes +
+         work.optimizer_steps * norm.bytes;
+}
+
 Span span_of(const ParallelConfig& mesh, Among among, int64_t devices_of_node) {
   const bool context = among != Among::replicas && among != Among::expert;
   const bool expert = among == Among::replica || among == Among::expert;

@@ -38,6 +38,8 @@ struct StepTraffic {
   int64_t bytes() const;
 };
 StepTraffic step_traffic(const Workload& work, const ParallelConfig& mesh);
+// All of the update, gradient norms included; nothing of generating.
+int64_t update_bytes(const Workload& work, const ParallelConfig& mesh);
 
 // Which ranks an operation is between, by where they stand: ranks of a group, and those of them in one node.
 struct Span {

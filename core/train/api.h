@@ -92,7 +92,8 @@ struct TrainBenchOptions : EngineBenchOptions {
   int64_t activation_bytes = 0;
   std::string optimizer_device = TrainConfig().optimizer_device;
   std::string batch;           // file in place of random tokens
-  std::string dump_gradients;  // file
+  std::string dump_gradients;  // file; of one process
+  ParallelConfig parallel;     // the mesh of the ranks that are measured together
 };
 
 // `golong bench device`: see core/train/device_benchmark.h.
@@ -121,7 +122,7 @@ struct EngineApi {
   int64_t (*generate)(const GenerateOptions&, StopFlag*);
   void (*chat)(const ChatOptions&, const ChatTerminal&);
   std::string (*bench_rollout)(const RolloutBenchOptions&);  // JSON
-  std::string (*bench_train)(const TrainBenchOptions&);      // JSON
+  std::string (*bench_train)(const TrainBenchOptions&);      // JSON; "" of other ranks than the first
   std::string (*bench_device)(const DeviceBenchOptions&);    // JSON; "" of other ranks than the first
   std::string (*describe)();  // LibTorch's version, devices, threads: for `golong doctor`
 };

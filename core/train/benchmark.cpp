@@ -1,6 +1,7 @@
 #include "core/train/benchmark.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <boost/json.hpp>
@@ -8,14 +9,17 @@
 
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/base/json_writer.h"
 #include "core/base/random.h"
 #include "core/model/safetensors.h"
 #include "core/nn/device.h"
 #include "core/nn/machine_speed.h"
+#include "core/scale/seconds.h"
 #include "core/train/flops.h"
-#include "core/train/learner.h"
 #include "core/train/packing.h"
+#include "core/train/ranks.h"
 #include "core/train/timer.h"
+#include "core/train/workspace.h"
 
 namespace golong {
 namespace {
@@ -102,7 +106,26 @@ TrainBatch random_train_batch(const TrainBenchOptions& options, int64_t vocabula
   return batch;
 }
 
-TrainSpeed measure_training(Model& model, TrainBatch batch, const TrainBenchOptions& options) {
+namespace {
+
+int64_t state_bytes(const Model& model, const Learner& learner, const ShardedStates* states) {
+  int64_t bytes = 0;
+  for (const auto& [name, tensor] : learner.optimizer().state()) bytes += static_cast<int64_t>(tensor.nbytes());
+  if (!states) {
+    for (const auto& [name, tensor] : model.parameters()) {
+      bytes += static_cast<int64_t>(tensor.nbytes()) + 4 * tensor.numel();
+    }
+    return bytes;
+  }
+  for (const parallel::Piece& piece : states->pieces()) {
+    bytes += static_cast<int64_t>(piece.weight.nbytes() + piece.gradient.nbytes());
+  }
+  return bytes;
+}
+
+}  // namespace
+
+TrainSpeed measure_training(Model& model, TrainBatch batch, const TrainBenchOptions& options, LearnerRanks ranks) {
   TrainSpeed speed;
   std::vector<const Group*> groups;
   for (Group& group : batch.groups) {
@@ -121,7 +144,7 @@ TrainSpeed measure_training(Model& model, TrainBatch batch, const TrainBenchOpti
   config.activation_bytes = options.activation_bytes;
   config.optimizer_device = options.optimizer_device;
   const nn::PeakMemory memory(model.device());
-  Learner learner(model, config, 1);
+  Learner learner(model, config, 1, 1, nullptr, ranks);
   const Metrics first = learner.update(batch.groups, batch.advantages);
   if (!first.contains("train/loss")) fail("the loss or a gradient of the batch is not finite");
   speed.loss = first.at("train/loss");
@@ -142,9 +165,95 @@ TrainSpeed measure_training(Model& model, TrainBatch batch, const TrainBenchOpti
   }
   std::sort(seconds.begin(), seconds.end());
   speed.median_seconds = seconds[seconds.size() / 2];
+  speed.updates = options.repetitions + 1;
+  speed.state_bytes = state_bytes(model, learner, ranks.states);
   speed.peak_bytes = memory.above();
   speed.matmul_flops = nn::measure_matmul(model.dtype(), model.device());
   return speed;
+}
+
+std::unique_ptr<Model> model_to_measure(const EngineBenchOptions& options, at::Device device,
+                                        const parallel::Group& experts) {
+  const at::ScalarType dtype = parse_dtype(options.dtype);
+  if (has_weights(options.model)) return load_model(options.model, dtype, device, experts);
+  return make_model(read_shape(options.model), dtype, device, 0, experts);
+}
+
+namespace {
+
+// What the model of scale says that a rank sends for an update of random groups.
+int64_t formula_bytes(const Model& model, const TrainBenchOptions& options) {
+  scale::Workload work;
+  work.shape = model.shape();
+  work.number_bytes = static_cast<int64_t>(c10::elementSize(model.dtype()));
+  work.longest = work.usual = {options.prompt_tokens, options.response_tokens, options.n};
+  work.train.micro_batch_tokens = options.micro_batch_tokens;
+  work.train.share_prefix = options.share_prefix;
+  work.train.recompute = options.recompute;
+  work.train.activation_bytes = options.activation_bytes;
+  work.groups = options.groups;
+  work.on_cpu = model.device().is_cpu();
+  return scale::update_bytes(work, options.parallel);
+}
+
+// The largest of all ranks.
+int64_t largest(const parallel::World& world, int64_t number) {
+  for (const std::string& text : world.all().gather(std::to_string(number))) {
+    number = std::max<int64_t>(number, std::stoll(text));
+  }
+  return number;
+}
+
+json::object numbers_of(const TrainSpeed& speed, const TrainBenchOptions& options) {
+  return {{"dtype", options.dtype},
+          {"device", options.device},
+          {"threads", at::get_num_threads()},
+          {"share_prefix", options.share_prefix},
+          {"recompute", options.recompute},
+          {"median_s", speed.median_seconds},
+          {"peak_bytes", speed.peak_bytes},
+          {"loss", speed.loss},
+          {"grad_norm", speed.gradient_norm},
+          {"tokens", speed.tokens},
+          {"flops", speed.flops},
+          {"flops_per_s", speed.flops / speed.median_seconds},
+          {"matmul_flops_per_s", speed.matmul_flops},
+          {"state_bytes", speed.state_bytes}};
+}
+
+}  // namespace
+
+std::string bench_train(const TrainBenchOptions& options) {
+  keep_memory();
+  if (options.threads > 0) at::set_num_threads(static_cast<int>(options.threads));
+  Config config;
+  config.model.device = options.device;
+  config.parallel = options.parallel;
+  const std::shared_ptr<parallel::World> world = open_world(config);
+  const parallel::Mesh mesh(*world, mesh_shape(options.parallel));
+  if (!mesh.alone() && !options.dump_gradients.empty()) {
+    fail("--dump-gradients writes those of one process; run it without golong launch");
+  }
+  const std::unique_ptr<Model> model =
+      model_to_measure(options, nn::open_device(device_of_rank(config, world->rank())), mesh.expert);
+  const int64_t vocabulary = model->shape().vocabulary;
+  TrainBatch batch =
+      options.batch.empty() ? random_train_batch(options, vocabulary) : read_train_batch(options.batch, vocabulary);
+  if (mesh.alone()) {
+    return to_json(numbers_of(measure_training(*model, std::move(batch), options), options));
+  }
+  ShardedStates states(*model, mesh, static_cast<parallel::Split>(options.parallel.zero));
+  const nn::ContextMethod method = nn::parse_context_method(options.parallel.context_method);
+  const TrainSpeed speed = measure_training(*model, std::move(batch), options, {&mesh, &states, nullptr, method});
+  json::object result = numbers_of(speed, options);
+  result["ranks"] = world->rank().size;
+  result["peak_bytes"] = largest(*world, speed.peak_bytes);
+  result["state_bytes"] = largest(*world, speed.state_bytes);
+  result["sent_bytes"] = world->traffic().bytes_sent / speed.updates;  // by this rank, for an update
+  if (options.batch.empty()) result["sent_formula_bytes"] = formula_bytes(*model, options);
+  result["wait_seconds"] = world->traffic().seconds / static_cast<double>(speed.updates);
+  world->all().barrier();  // rank 0 keeps what the others meet at
+  return world->is_first() ? to_json(result) : "";
 }
 
 }  // namespace golong

@@ -106,19 +106,11 @@ void make_fresh_model(const std::string& config_json, const std::string& output,
   save_model(*make_model(shape, at::kFloat, at::kCPU, seed), output, at::kFloat, source);
 }
 
-// A folder that has no weights is measured with fresh ones.
-std::unique_ptr<Model> model_to_measure(const EngineBenchOptions& options) {
-  const at::Device device = nn::open_device(options.device);
-  const at::ScalarType dtype = parse_dtype(options.dtype);
-  if (has_weights(options.model)) return load_model(options.model, dtype, device);
-  return make_model(read_shape(options.model), dtype, device, 0);
-}
-
 std::string bench_rollout(const RolloutBenchOptions& options) {
   keep_memory();
   if (options.threads > 0) at::set_num_threads(static_cast<int>(options.threads));
   const RolloutWork work{options.prompt_tokens, options.n, options.new_tokens, options.groups, options.repetitions};
-  const RolloutSpeed speed = measure_rollout(*model_to_measure(options), work);
+  const RolloutSpeed speed = measure_rollout(*model_to_measure(options, nn::open_device(options.device)), work);
   return to_json(
       json::object{{"prompt_tokens", work.prompt_tokens},
                    {"n", work.n},
@@ -139,29 +131,6 @@ std::string bench_rollout(const RolloutBenchOptions& options) {
                    {"matmul_flops_per_s", speed.matmul_flops},
                    {"decode_bandwidth_share", speed.decode_bandwidth_share},
                    {"decode_matmul_share", speed.decode_matmul_share}});
-}
-
-std::string bench_train(const TrainBenchOptions& options) {
-  keep_memory();
-  if (options.threads > 0) at::set_num_threads(static_cast<int>(options.threads));
-  const std::unique_ptr<Model> model = model_to_measure(options);
-  const int64_t vocabulary = model->shape().vocabulary;
-  const TrainBatch batch =
-      options.batch.empty() ? random_train_batch(options, vocabulary) : read_train_batch(options.batch, vocabulary);
-  const TrainSpeed speed = measure_training(*model, batch, options);
-  return to_json(json::object{{"dtype", options.dtype},
-                              {"device", options.device},
-                              {"threads", at::get_num_threads()},
-                              {"share_prefix", options.share_prefix},
-                              {"recompute", options.recompute},
-                              {"median_s", speed.median_seconds},
-                              {"peak_bytes", speed.peak_bytes},
-                              {"loss", speed.loss},
-                              {"grad_norm", speed.gradient_norm},
-                              {"tokens", speed.tokens},
-                              {"flops", speed.flops},
-                              {"flops_per_s", speed.flops / speed.median_seconds},
-                              {"matmul_flops_per_s", speed.matmul_flops}});
 }
 
 std::string describe() {

@@ -48,14 +48,6 @@ scale::Workload workload_of(const Case& c, const ModelShape& shape, const TrainC
   return work;
 }
 
-// Without what generating takes; the gradient norm, a sum of one number for each optimizer step, comes to it.
-int64_t expected_bytes(const scale::Workload& work, const ParallelConfig& mesh) {
-  const scale::StepTraffic traffic = scale::step_traffic(work, mesh);
-  const int64_t ranks = mesh.shard * mesh.context * mesh.expert;
-  return traffic.bytes() - traffic.states.generation.bytes - traffic.states.expert_generation.bytes +
-         work.optimizer_steps * scale::sum_sent(8, ranks).bytes;
-}
-
 void compare(World& world, const Case& c) {
   SCOPED_TRACE(c.name);
   const ModelShape shape = shape_of(c);
@@ -86,7 +78,7 @@ void compare(World& world, const Case& c) {
   // Of the context ranks the first one sends the prompts' last rows; of those that split a unit the last ones keep
   // less.
   if (mesh.place.context == 0 && (c.replicate == 1 || (mesh.place.shard == 0 && mesh.place.expert == 0))) {
-    EXPECT_EQ(sent, expected_bytes(workload_of(c, shape, train), parallel)) << "rank " << world.rank().rank;
+    EXPECT_EQ(sent, scale::update_bytes(workload_of(c, shape, train), parallel)) << "rank " << world.rank().rank;
   }
 }
 

@@ -17,9 +17,13 @@ OF_THE_MESH = ("ranks/", "rollout/shared_token_share", "rollout/recomputed_token
 
 
 @pytest.fixture(scope="module")
-def config(golong, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("config")
-    return write_config(make_model(golong, folder), folder)
+def model(golong, tmp_path_factory):
+    return make_model(golong, tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def config(model, tmp_path_factory):
+    return write_config(model, tmp_path_factory.mktemp("config"))
 
 
 def settings(run, **values):
@@ -174,3 +178,17 @@ def test_restarts_go_on_by_themselves(golong, config, untouched, tmp_path):
     assert "restart 1" in errors
     files, whole = state_of(run), state_of(untouched)
     assert [name for name in whole.keys() | files.keys() if files.get(name) != whole.get(name)] == []
+
+
+def test_the_benchmark_of_an_update_on_many_ranks(golong, model):
+    command = ["bench", "train", "--model", model, "--prompt-tokens", 64, "--response-tokens", 16, "--n", 4, "--groups", 4,
+               "--micro-batch-tokens", 256, "--repetitions", 1, "--threads", 1]
+    one = json.loads(golong(*command).stdout)
+    for mesh in (["--shard", 2], ["--context", 2], ["--replicate", 2], ["--shard", 2, "--zero", 1]):
+        many = json.loads(golong("launch", "--nproc", 2, *command, *mesh).stdout)
+        assert many["ranks"] == 2
+        assert many["loss"] == pytest.approx(one["loss"], rel=1e-5)
+        assert many["grad_norm"] == pytest.approx(one["grad_norm"], rel=1e-5)
+        assert many["sent_bytes"] == many["sent_formula_bytes"] > 0, mesh
+        if mesh in (["--shard", 2], ["--context", 2]):
+            assert many["state_bytes"] == pytest.approx(one["state_bytes"] / 2, rel=0.05)
