@@ -11,6 +11,20 @@ class OtherRankFailed : public Error {
   using Error::Error;
 };
 
+// All ranks have this error, at the same place: what they do together still works.
+class ErrorOfAll : public Error {
+ public:
+  using Error::Error;
+};
+
+// fail() where all ranks come to the same end.
+template <class... Parts>
+[[noreturn]] void fail_all(const Parts&... parts) {
+  std::ostringstream message;
+  (message << ... << parts);
+  throw ErrorOfAll(message.str());
+}
+
 // This rank failed after training had begun: there may be a checkpoint to go on from.
 class RankFailed : public Error {
  public:

@@ -18,7 +18,8 @@ namespace golong {
 struct CheckpointRanks {
   int64_t rank = 0, size = 1;
   std::shared_ptr<parallel::Notes> notes;  // of more than one rank; a connection of its own, for it waits there
-  std::chrono::milliseconds longest = std::chrono::minutes(10);  // to wait for another rank
+  // To wait for another rank. Disks may be slow, and who is gone is noticed by the watch (parallel/watch.h).
+  std::chrono::milliseconds longest = std::chrono::hours(24);
 
   bool alone() const { return size == 1; }
   // What the files of this rank are called: "model" alone, else "model.rank-00003".

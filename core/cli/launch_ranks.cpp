@@ -21,6 +21,7 @@ std::map<std::string, std::string> environment_of(const LaunchPlan& plan, const 
       {"RANK", std::to_string(plan.first_rank() + local)},
       {"WORLD_SIZE", std::to_string(plan.ranks())},
       {"LOCAL_RANK", std::to_string(local)},
+      {"LOCAL_WORLD_SIZE", std::to_string(plan.ranks_per_node)},
       {"MASTER_ADDR", meeting.host},
       {"MASTER_PORT", std::to_string(meeting.port)},
       {"GOLONG_RESTART", std::to_string(meeting.restart)},

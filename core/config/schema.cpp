@@ -378,7 +378,7 @@ void describe(ConfigVisitor& visitor, ParallelConfig& parallel) {
               at_least(1));
   visitor.key("zero", &parallel.zero,
               "What is split: 1 the optimizer's state, 2 gradients too, 3 weights too, which are then gathered layer "
-              "by layer.",
+              "by layer. Embedding, head and their gradients are whole on each rank while an update lasts.",
               from_to(1, 3));
   visitor.key("context_method", &parallel.context_method,
               "How context ranks attend: `gather` gathers the keys and values of a layer's prompts; `heads` gives each "

@@ -6,6 +6,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/error.h"
+#include "core/base/rank_errors.h"
 #include "core/score/group_bytes.h"
 
 namespace golong {
@@ -72,38 +73,50 @@ Answerer::Answerer(RolloutEngine& engine, const Scorer& scorer, std::shared_ptr<
                    AnswerRanks ranks)
     : engine_(engine), scorer_(scorer), tokenizer_(std::move(tokenizer)), ranks_(ranks) {}
 
-Answerer::Answered Answerer::answer_mine(const std::vector<Prompt>& prompts, const Sampling& sampling, uint64_t seed,
-                                         Stream stream, int64_t weights_step, const RolloutHooks& hooks,
-                                         const std::function<void()>& generated) {
-  Answered mine;
-  const parallel::Rank rank = ranks_.world ? ranks_.world->rank() : parallel::Rank{};
-  const bool as_free = ranks_.as_free && !rank.alone();
+Answerer::Answered Answerer::answer_some(std::vector<Prompt> prompts, const Call& call, const RolloutHooks& hooks) {
+  Answered some;
+  const auto start = Clock::now();
+  some.groups = engine_.generate(std::move(prompts), call.sampling, call.seed, call.stream, call.weights_step, hooks);
+  decode(some.groups, *tokenizer_, call.sampling.stop);
+  some.stats = engine_.stats();
+  some.generate_seconds = seconds_since(start);
+  if (call.generated) call.generated();
+  scorer_.score(some.groups);
+  some.score_seconds = seconds_since(start) - some.generate_seconds;
+  return some;
+}
+
+Answerer::Answered Answerer::answer_mine(const std::vector<Prompt>& prompts, const Call& call,
+                                         const RolloutHooks& hooks) {
+  const parallel::Rank& rank = ranks_.world->rank();
   const std::string next = "prompts/" + std::to_string(calls_++);
-  // Nobody takes more at a time than if all were handed out at once.
-  const int64_t most = (static_cast<int64_t>(prompts.size()) + rank.size - 1) / rank.size;
+  const auto count = static_cast<int64_t>(prompts.size());
+  // Nobody takes more at a time than if all were handed out at once, and less than that in one go: others come, too.
+  const int64_t most = (count + rank.size - 1) / rank.size;
+  std::vector<size_t> mine;
+  std::vector<Prompt> first;
   RolloutHooks with_more = hooks;
-  if (as_free) {
-    with_more.more = [&](int64_t running) -> std::vector<Prompt> {
-      if (running >= most) return {};
-      const int64_t index = ranks_.world->notes().add(next, 1) - 1;
-      if (index >= static_cast<int64_t>(prompts.size())) return {};
-      mine.prompts.push_back(static_cast<size_t>(index));
-      return {prompts[static_cast<size_t>(index)]};
+  if (ranks_.as_free) {
+    bool all_given = false;
+    with_more.more = [&, all_given](int64_t running, int64_t room) mutable {
+      std::vector<Prompt> more;
+      const int64_t wanted = std::min((most - running + 3) / 4, std::max<int64_t>(1, room / call.sampling.n));
+      if (all_given || wanted <= 0) return more;
+      const int64_t end = ranks_.world->notes().add(next, wanted);
+      for (int64_t i = end - wanted; i < std::min(end, count); ++i) {
+        mine.push_back(static_cast<size_t>(i));
+        more.push_back(prompts[static_cast<size_t>(i)]);
+      }
+      all_given = end >= count;
+      return more;
     };
   } else {
-    mine.prompts = dealt(prompts, rank.rank, rank.size);
+    mine = dealt(prompts, rank.rank, rank.size);
+    for (const size_t i : mine) first.push_back(prompts[i]);
   }
-  std::vector<Prompt> first;
-  for (const size_t i : mine.prompts) first.push_back(prompts[i]);
-  const auto start = Clock::now();
-  mine.groups = engine_.generate(std::move(first), sampling, seed, stream, weights_step, with_more);
-  decode(mine.groups, *tokenizer_, sampling.stop);
-  mine.stats = engine_.stats();
-  mine.generate_seconds = seconds_since(start);
-  if (generated) generated();
-  scorer_.score(mine.groups);
-  mine.score_seconds = seconds_since(start) - mine.generate_seconds;
-  return mine;
+  Answered answered = answer_some(std::move(first), call, with_more);
+  answered.prompts = std::move(mine);
+  return answered;
 }
 
 std::vector<Group> Answerer::exchange(std::vector<Prompt> prompts, const Answered& mine) {
@@ -125,7 +138,7 @@ std::vector<Group> Answerer::exchange(std::vector<Prompt> prompts, const Answere
     Decoder in(all[rank]);
     const auto end = static_cast<End>(in.number<uint8_t>());
     const std::string error = in.text();
-    if (end == End::failed) fail("rank ", rank, ": ", error);
+    if (end == End::failed) fail_all("rank ", rank, ": ", error);
     stopped = stopped || end == End::stopped;
     add(stats_.rollout, in);
     const auto generate = in.number<double>(), score = in.number<double>();
@@ -147,17 +160,20 @@ std::vector<Group> Answerer::answer(std::vector<Prompt> prompts, const Sampling&
                                     int64_t weights_step, const RolloutHooks& hooks,
                                     const std::function<void()>& generated) {
   stats_ = {};
-  if (!ranks_.world || ranks_.world->rank().alone()) {
-    Answered all = answer_mine(prompts, sampling, seed, stream, weights_step, hooks, generated);
+  const Call call{sampling, seed, stream, weights_step, generated};
+  if (ranks() == 1) {
+    Answered all = answer_some(std::move(prompts), call, hooks);
     stats_ = {all.stats, all.generate_seconds, all.score_seconds, 0};
     return std::move(all.groups);
   }
   Answered mine;
   // Who cannot go on says so to the others, who would wait for its groups.
   try {
-    mine = answer_mine(prompts, sampling, seed, stream, weights_step, hooks, generated);
+    mine = answer_mine(prompts, call, hooks);
   } catch (const Stopped&) {
     mine.end = End::stopped;
+  } catch (const OtherRankFailed&) {
+    throw;
   } catch (const std::exception& error) {
     mine.end = End::failed;
     mine.error = error.what();

@@ -47,8 +47,16 @@ class Answerer {
 
  private:
   struct Answered;
-  Answered answer_mine(const std::vector<Prompt>& prompts, const Sampling& sampling, uint64_t seed, Stream stream,
-                       int64_t weights_step, const RolloutHooks& hooks, const std::function<void()>& generated);
+  // What answer() was asked for, beside prompts and hooks.
+  struct Call {
+    const Sampling& sampling;
+    uint64_t seed;
+    Stream stream;
+    int64_t weights_step;
+    const std::function<void()>& generated;
+  };
+  Answered answer_some(std::vector<Prompt> prompts, const Call& call, const RolloutHooks& hooks);
+  Answered answer_mine(const std::vector<Prompt>& prompts, const Call& call, const RolloutHooks& hooks);
   std::vector<Group> exchange(std::vector<Prompt> prompts, const Answered& mine);
 
   RolloutEngine& engine_;

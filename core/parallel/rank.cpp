@@ -78,6 +78,8 @@ Rank rank_from_environment() {
       rank.port = number_or("MASTER_PORT", 20000 + number_or("SLURM_JOB_ID", 0) % 20000);
     }
   }
+  const bool one_machine = rank.host == "127.0.0.1" || rank.host == "localhost";
+  rank.local_size = number_or("LOCAL_WORLD_SIZE", number_or("SLURM_NTASKS_PER_NODE", one_machine ? rank.size : 1));
   check(rank);
   return rank;
 }

@@ -9,6 +9,7 @@ struct Rank {
   int64_t rank = 0;        // of all, from 0
   int64_t size = 1;        // how many there are
   int64_t local_rank = 0;  // of those on this machine: which of its devices is this one's
+  int64_t local_size = 1;  // how many are on this machine, as far as is known
   std::string host;        // where rank 0 is; "" where there is one rank
   int64_t port = 0;
   bool store_is_there =

@@ -257,7 +257,8 @@ std::string Watch::State::why_failed(size_t group, int64_t number) {
   });
   if (const auto failed = first_in(RankState::failed)) return end_of(*failed);
   if (!lost_.empty()) return gone_with_the_notes();
-  if (const auto silent = silent_since(start); !silent.empty()) {
+  // What was read first may have been left long before.
+  if (const auto silent = silent_since(start + interval_); !silent.empty()) {
     return list(silent) + " given no sign of life since and must be dead" + places(silent);
   }
   if (const auto behind = behind_in(group, number); !behind.empty()) {

@@ -29,13 +29,12 @@ class OneRank : public World {
   Notes& notes() override { throw std::logic_error(alone); }
   std::unique_ptr<Notes> notes_apart() override { throw std::logic_error(alone); }
   Operations& operations() override { throw std::logic_error(alone); }
-  const Traffic& traffic() const override { return traffic_; }
+  Traffic traffic() const override { return {}; }
 
  private:
   static constexpr char alone[] = "one rank has nobody to do something with";
   Rank rank_;
   Group all_;
-  Traffic traffic_;
 };
 
 class Gloo : public Backends {
@@ -70,11 +69,19 @@ class StoreNotes : public Notes {
   }
   std::string wait(const std::string& key, std::chrono::milliseconds longest) override {
     std::string value;
+    bool is_there = false;
     talk([&] {
-      store_->wait({key}, longest);
+      try {
+        store_->wait({key}, longest);
+      } catch (const std::exception&) {
+        if (!store_->check({key})) return;  // and not for want of a connection, or this had thrown
+      }
+      is_there = true;
       value = text(store_->get(key));
     });
-    return value;
+    if (is_there) return value;
+    throw OtherRankFailed("no rank has left the note \"" + key + "\" within " +
+                          std::to_string(std::chrono::duration_cast<std::chrono::seconds>(longest).count()) + " s");
   }
   int64_t add(const std::string& key, int64_t number) override {
     int64_t sum = 0;
@@ -118,7 +125,7 @@ class ManyRanks : public World {
       gloo_ = std::make_shared<Gloo>(rank.host == "127.0.0.1" || rank.host == "localhost");
       std::vector<int64_t> everyone(static_cast<size_t>(rank.size));
       std::iota(everyone.begin(), everyone.end(), 0);
-      all_ = make(*gloo_, prefixed("all"), everyone, "ranks", std::make_shared<Traffic>());
+      all_ = make(*gloo_, prefixed("all"), everyone, "ranks", traffic_of_all_);
       notes_ = notes_apart();
     } catch (const std::exception& error) {
       throw OtherRankFailed("rank " + std::to_string(rank.rank) + " of " + std::to_string(rank.size) +
@@ -132,7 +139,7 @@ class ManyRanks : public World {
   Notes& notes() override { return *notes_; }
   std::unique_ptr<Notes> notes_apart() override { return std::make_unique<StoreNotes>(prefixed("notes")->clone()); }
   Operations& operations() override { return *operations_; }
-  const Traffic& traffic() const override { return *traffic_; }
+  Traffic traffic() const override { return {traffic_->bytes_sent, traffic_->seconds + traffic_of_all_->seconds}; }
 
   Group group(const std::vector<int64_t>& ranks, const std::string& name) override {
     assert(std::ranges::count(ranks, options_.rank.rank) == 1);
@@ -187,7 +194,7 @@ class ManyRanks : public World {
   std::shared_ptr<Operations> operations_ = std::make_shared<Operations>();
   Group all_;
   int64_t made_ = 0;
-  std::shared_ptr<Traffic> traffic_ = std::make_shared<Traffic>();
+  std::shared_ptr<Traffic> traffic_ = std::make_shared<Traffic>(), traffic_of_all_ = std::make_shared<Traffic>();
 };
 
 }  // namespace

@@ -57,8 +57,8 @@ class World {
   // What this rank has begun in groups of more than one; of more than one rank.
   virtual Operations& operations() = 0;
 
-  // Of all groups that move tensors of the model, since the world was opened.
-  virtual const Traffic& traffic() const = 0;
+  // Since the world was opened: bytes of all groups that move tensors of the model, seconds of these and of all().
+  virtual Traffic traffic() const = 0;
 };
 
 // How long each rank stood still in groups of the model, in seconds, by rank. All ranks call it together.

@@ -14,6 +14,7 @@
 
 #include "core/base/error.h"
 #include "core/base/random.h"
+#include "core/base/rank_errors.h"
 #include "core/nn/device.h"
 #include "core/nn/layers.h"
 #include "core/rollout/choose_tokens.h"
@@ -83,6 +84,7 @@ struct RolloutEngine::State {
   void add_more(Call& call, std::deque<Group>& groups, int64_t weights_step);
   bool meet(bool has_rows, bool stop) const;
   void check_stop(const RolloutHooks& hooks) const;
+  void stop_others() const;
   at::Tensor pass(const ForwardBatch& batch);
   void enter(Call& call);
   void prefill(const Call& call, const std::vector<Entry>& entries);
@@ -158,6 +160,14 @@ bool RolloutEngine::State::meet(bool has_rows, bool stop) const {
 
 void RolloutEngine::State::check_stop(const RolloutHooks& hooks) const {
   if (hooks.should_stop && hooks.should_stop()) meet(false, true);
+}
+
+// For who fails between two passes: the others would wait for it in the next.
+void RolloutEngine::State::stop_others() const {
+  try {
+    meet(false, true);
+  } catch (const Stopped&) {  // they are
+  }
 }
 
 // Hidden states of the batch's rows.
@@ -323,8 +333,9 @@ void RolloutEngine::State::add(Call& call, Group& group) {
 
 // Asks the caller for prompts while there is room for them.
 void RolloutEngine::State::add_more(Call& call, std::deque<Group>& groups, int64_t weights_step) {
-  if (!call.hooks.more || !call.schedule.has_room()) return;
-  for (Prompt& prompt : call.hooks.more(static_cast<int64_t>(call.schedule.groups().size()))) {
+  if (!call.hooks.more || call.schedule.room() == 0) return;
+  const auto running = static_cast<int64_t>(call.schedule.groups().size());
+  for (Prompt& prompt : call.hooks.more(running, call.schedule.room())) {
     check(prompt, call.sampling);
     add(call, groups.emplace_back(make_group(std::move(prompt), call.sampling, weights_step)));
   }
@@ -351,22 +362,25 @@ void RolloutEngine::State::run(std::deque<Group>& groups, const Sampling& sampli
 std::vector<Group> RolloutEngine::generate(std::vector<Prompt> prompts, const Sampling& sampling, uint64_t seed,
                                            Stream stream, int64_t weights_step, const RolloutHooks& hooks) {
   State& s = *state_;
-  for (const Prompt& prompt : prompts) s.check(prompt, sampling);
   const c10::InferenceMode inference;
   const nn::RowByRow row_by_row(s.options.batch_invariant);
   s.stats = {};
   s.computing = false;
-  // An evaluation leaves no trace in what is generated for training afterwards.
-  if (const std::pair now(weights_step, stream); std::exchange(s.kept, now) != now) s.memory->forget();
   std::deque<Group> groups;  // which stay where they are while more come
-  for (Prompt& prompt : prompts) groups.push_back(make_group(std::move(prompt), sampling, weights_step));
   try {
+    for (const Prompt& prompt : prompts) s.check(prompt, sampling);
+    // An evaluation leaves no trace in what is generated for training afterwards.
+    if (const std::pair now(weights_step, stream); std::exchange(s.kept, now) != now) s.memory->forget();
+    for (Prompt& prompt : prompts) groups.push_back(make_group(std::move(prompt), sampling, weights_step));
     s.run(groups, sampling, seed, stream, weights_step, hooks);
   } catch (const Stopped&) {
     if (s.computing) s.lose_memory();
     throw;
+  } catch (const OtherRankFailed&) {
+    throw;
   } catch (...) {
-    s.lose_memory();
+    if (!groups.empty()) s.lose_memory();
+    s.stop_others();
     throw;
   }
   return {std::make_move_iterator(groups.begin()), std::make_move_iterator(groups.end())};

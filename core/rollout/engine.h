@@ -49,9 +49,9 @@ struct RolloutStats {
 struct RolloutHooks {
   std::function<bool()> should_stop;                                // asked before each pass of the model
   std::function<void(const Group& group, size_t sample)> on_token;  // a response has grown by one
-  // Asked while all prompts have entered and there is room for more responses, with the number of groups that run: more
-  // prompts, or none for now. Their groups stand behind the others.
-  std::function<std::vector<Prompt>(int64_t running)> more;
+  // Asked while all prompts have entered and there is room for more responses, with the number of groups that run and
+  // of responses that there is room for: more prompts, or none for now. Their groups stand behind the others.
+  std::function<std::vector<Prompt>(int64_t running, int64_t room)> more;
 };
 
 class RolloutEngine {

@@ -55,7 +55,8 @@ class RolloutSchedule {
 
   // A group to come, behind the others; it stays where it is until the schedule is gone.
   ActiveGroup& add(Group& group);
-  bool has_room() const { return entered_ == groups_.size() && running_ < max_running_; }  // for more groups
+  // For responses of more groups; 0 while groups wait.
+  int64_t room() const { return entered_ == groups_.size() ? max_running_ - running_ : 0; }
 
   bool done() const { return groups_.empty(); }
   std::deque<ActiveGroup>& groups() { return groups_; }  // that have not come to their end, in their order

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "core/base/error.h"
+#include "core/base/rank_errors.h"
 #include "core/score/scorer.h"
 
 namespace golong {
@@ -42,9 +43,9 @@ void check_scored(int64_t step, const std::vector<Group>& groups, const RewardsC
   for (const auto& [outcome, number] : outcomes) {
     counted += (counted.empty() ? "" : ", ") + std::to_string(number) + " " + outcome;
   }
-  fail("step ", step, ": none of the responses could be scored (", counted, "). The first, of row ",
-       example->prompt.uid, " by reward ", example->prompt.reward, ": ", detail,
-       ". rewards.timeout_reward and rewards.error_reward give such responses a reward");
+  fail_all("step ", step, ": none of the responses could be scored (", counted, "). The first, of row ",
+           example->prompt.uid, " by reward ", example->prompt.reward, ": ", detail,
+           ". rewards.timeout_reward and rewards.error_reward give such responses a reward");
 }
 
 std::string range_of_rewards(const std::vector<Group>& groups, const RewardsConfig& config) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/rank_errors.h"
 #include "core/report/log.h"
 #include "core/rollout/options.h"
 #include "core/train/batch.h"
@@ -94,10 +95,11 @@ std::vector<Group> Collector::collect(int64_t step, Progress& progress, const st
   for (int64_t round = 0; kept.size() < wanted; ++round) {
     if (round == train.max_generation_batches) {
       check_scored(step, generated.groups, config_.rewards);
-      fail("step ", step, ": after ", round, " generation batches only ", kept.size(), " of ", wanted,
-           " groups have rewards that differ; ", range_of_rewards(generated.groups, config_.rewards),
-           ". Raise train.max_generation_batches or rollout.n, lower "
-           "train.prompts_per_step, or take easier or harder rows; train.filter_groups = false trains on all groups");
+      fail_all(
+          "step ", step, ": after ", round, " generation batches only ", kept.size(), " of ", wanted,
+          " groups have rewards that differ; ", range_of_rewards(generated.groups, config_.rewards),
+          ". Raise train.max_generation_batches or rollout.n, lower "
+          "train.prompts_per_step, or take easier or harder rows; train.filter_groups = false trains on all groups");
     }
     for (Group& group : generate(step, progress, should_stop, generated)) {
       if (!train.filter_groups || rewards_differ(group, config_.rewards)) {

@@ -10,6 +10,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/file_lock.h"
+#include "core/base/rank_errors.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/checkpoint/writer.h"
 #include "core/eval/answerer.h"
@@ -133,9 +134,9 @@ int64_t total_steps(const Config& config, size_t rows) {
   return std::max<int64_t>(1, config.train.epochs * static_cast<int64_t>(rows) / draw_size(config.train));
 }
 
-CheckpointRanks checkpoint_ranks(parallel::World& world, const ParallelConfig& config) {
+CheckpointRanks checkpoint_ranks(parallel::World& world) {
   if (world.rank().alone()) return {};
-  return {world.rank().rank, world.rank().size, world.notes_apart(), std::chrono::seconds(config.timeout_seconds)};
+  return {world.rank().rank, world.rank().size, world.notes_apart()};
 }
 
 plugin::Settings settings_of(const Config& config) {
@@ -165,7 +166,7 @@ GrpoRun::GrpoRun(const Config& config, std::shared_ptr<const plugin::Registry> r
       reference_states_(shard(reference_.model.get(), mesh_, config.parallel)),
       rows_(work_.dataset(config, config.data.train)),
       eval_rows_(config.data.eval.empty() ? nullptr : work_.dataset(config, config.data.eval)),
-      rollout_(*work_.model, engine_options(config.rollout)),
+      rollout_(*work_.model, engine_options_of_rank(config, *work_.model, world_->rank())),
       scorer_(config, work_.registry),
       answerer_(rollout_, scorer_, work_.tokenizer, {world_, config.parallel.hand_out == "as_free"}),
       collector_(config_, work_, rows_, answerer_),
@@ -174,7 +175,7 @@ GrpoRun::GrpoRun(const Config& config, std::shared_ptr<const plugin::Registry> r
                reference_.model.get(),
                {&mesh_, address(states_), address(reference_states_),
                 nn::parse_context_method(config.parallel.context_method)}),
-      checkpoints_(checkpoint_folder(config), config.checkpoint, checkpoint_ranks(*world_, config.parallel)),
+      checkpoints_(checkpoint_folder(config), config.checkpoint, checkpoint_ranks(*world_)),
       writer_(checkpoints_, config.checkpoint.background),
       memory_(work_.model->device()) {
   first_step_ = options.resume ? restore() : 0;
@@ -206,9 +207,9 @@ Metrics GrpoRun::learn(int64_t step, const std::vector<Group>& groups,
     return metrics;
   } catch (const NotFinite& error) {
     const fs::path file = fs::path(config_.run.directory) / ("not-finite-step-" + std::to_string(step) + ".jsonl");
-    write_batch(file, trained, values, *work_.tokenizer);
-    fail("step ", step, ": ", error.what(), ". The batch of the last one, with its rewards and advantages, is in ",
-         file.string(), "; look there for numbers that are too large, or lower train.learning_rate");
+    if (world_->is_first()) write_batch(file, trained, values, *work_.tokenizer);
+    fail_all("step ", step, ": ", error.what(), ". The batch of the last one, with its rewards and advantages, is in ",
+             file.string(), "; look there for numbers that are too large, or lower train.learning_rate");
   }
 }
 
@@ -330,8 +331,10 @@ std::optional<Metrics> GrpoRun::whole_step(int64_t step) {
   } catch (const Stopped&) {
     undo();
     return {};
-  } catch (...) {
-    if (learner_.optimizer().steps() == updates && step - 1 > saved_) {
+  } catch (const std::exception& failure) {
+    // Saving is done together: not where other ranks do not know of the failure yet.
+    const bool together = mesh_.alone() || dynamic_cast<const ErrorOfAll*>(&failure);
+    if (together && learner_.optimizer().steps() == updates && step - 1 > saved_) {
       try {
         undo();
         writer_.forget_failure();  // there may be room by now
@@ -421,9 +424,9 @@ int64_t run_grpo(const Config& config, std::shared_ptr<const plugin::Registry> r
     return run.run();
   };
   return watch.guard([&] {
-    parallel::agree(*world, facts_of(config, *registry));
+    if (!world->rank().alone()) parallel::agree(*world, facts_of(config, *registry));
     if (!world->is_first()) {  // the first rank speaks for all
-      log::set_level(std::max(log::level(), log::Level::warning));
+      log::set_level(std::max(log::level(), log::Level::error));
       return run();
     }
     const FileLock lock(fs::path(config.run.directory) / "lock", config.run.directory);

@@ -129,8 +129,10 @@ Learner::Batch Learner::prepare(const std::vector<Group>& groups,
     batch.mini_batches.push_back(plan({start, end}));
     start = end;
   }
-  if (config_.updates_per_batch > 1 || per_step < count) batch.old = fixed_logprobs(model_, ranks_.states, batch);
-  if (reference_) batch.reference = fixed_logprobs(*reference_, ranks_.reference_states, batch);
+  batch.has_old = config_.updates_per_batch > 1 || per_step < count;
+  batch.has_reference = reference_ != nullptr;
+  if (batch.has_old) batch.old = fixed_logprobs(model_, ranks_.states, batch);
+  if (batch.has_reference) batch.reference = fixed_logprobs(*reference_, ranks_.reference_states, batch);
   return batch;
 }
 
@@ -190,7 +192,7 @@ Metrics Learner::work(const Batch& batch) const {
   const auto passes = static_cast<double>(config_.updates_per_batch);
   const double forward = forward_flops(model_, batch.groups, config_.share_prefix);
   double flops = 3 * passes * forward, tokens = 0;
-  if (!batch.old.empty()) flops += forward;
+  if (batch.has_old) flops += forward;
   if (reference_) flops += forward_flops(*reference_, batch.groups, config_.share_prefix);
   for (const Group* group : batch.groups) {
     tokens += passes * static_cast<double>(packed_tokens(*group, config_.share_prefix));
@@ -289,9 +291,9 @@ void Learner::backward(const std::vector<Slice>& slices, const nn::TokenLogprobs
   const LossInput input{
       .logprobs = policy.logprobs,
       .entropy = policy.entropy,
-      .old_logprobs = batch.old.empty() ? policy.logprobs.detach() : floats(old, device),
+      .old_logprobs = batch.has_old ? floats(old, device) : policy.logprobs.detach(),
       .rollout_logprobs = floats(rollout, device),
-      .reference_logprobs = batch.reference.empty() ? at::Tensor() : floats(reference, device),
+      .reference_logprobs = batch.has_reference ? floats(reference, device) : at::Tensor(),
       .advantages = floats(advantage, device),
       .response = at::tensor(response_of, at::kLong).to(device),
       .lengths = at::tensor(lengths, at::kLong).to(device),

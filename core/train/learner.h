@@ -63,12 +63,13 @@ class Learner {
     std::vector<const Group*> groups;
     Passes passes;
   };
-  // What is known of a batch before its first update. `old` is empty where the batch gets one update alone: the policy
-  // is the old one then.
+  // What is known of a batch before its first update. There is no `old` where the batch gets one update alone: the
+  // policy is the old one then.
   struct Batch {
     std::vector<const Group*> groups;
     std::map<const Group*, const std::vector<double>*> advantages;
     std::vector<MiniBatch> mini_batches;
+    bool has_old = false, has_reference = false;  // also on a rank that has no group
     GroupLogprobs old, reference;
   };
   Batch prepare(const std::vector<Group>& groups, const std::vector<std::vector<double>>& advantages) const;

@@ -66,9 +66,11 @@ double AdamW::gradient_norm(const parallel::Group& ranks) {
     const at::Tensor& gradient = slot.gradient();
     if (gradient.defined()) norms.push_back(at::linalg_vector_norm(gradient, 2, std::nullopt, false, at::kFloat));
   }
-  at::Tensor square = norms.empty() ? at::zeros({}, at::kDouble) : at::stack(norms).to(at::kDouble).square().sum();
-  ranks.sum(square);
-  return square.sqrt().item<double>();
+  const at::Tensor square =
+      norms.empty() ? at::zeros({1}, at::kDouble) : at::stack(norms).to(at::kDouble).square().sum().view({1});
+  const at::Tensor all = at::empty({ranks.size()}, square.options());
+  ranks.gather(all, square);  // added up in the order of ranks: the same bits on all replicas
+  return all.sum().sqrt().item<double>();
 }
 
 const at::Tensor& AdamW::gradient(const std::string& name) const {

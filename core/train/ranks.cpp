@@ -10,6 +10,7 @@
 #include "core/base/version.h"
 #include "core/config/difference.h"
 #include "core/nn/device.h"
+#include "core/rollout/options.h"
 
 namespace golong {
 namespace {
@@ -44,6 +45,14 @@ std::shared_ptr<parallel::World> open_world(const Config& config) {
   return parallel::World::open(options);
 }
 
+EngineOptions engine_options_of_rank(const Config& config, const Model& model, const parallel::Rank& rank) {
+  EngineOptions options = engine_options(config.rollout);
+  if (options.kv_cache_bytes == 0 && model.device().is_cpu() && rank.local_size > 1) {
+    options.kv_cache_bytes = nn::memory_of(model.device()) / (2 * rank.local_size);
+  }
+  return options;
+}
+
 parallel::WatchOptions watch_options(const ParallelConfig& config) {
   return {.silence = std::chrono::seconds(config.heartbeat_seconds)};
 }
@@ -58,8 +67,13 @@ parallel::Facts facts_of(const Config& config, const plugin::Registry& registry)
   for (const plugin::Plugin& plugin : registry.plugins()) {
     facts[std::string(plugin::name(plugin.kind)) + " " + plugin.id] = plugin.descriptor->version;
   }
-  const fs::path model = fs::path(config.model.path) / "config.json";
-  if (fs::exists(model)) facts[model.string()] = mark_of(model);
+  for (const std::string& model : {config.model.path, config.train.reference_model}) {
+    if (model.empty() || !fs::is_directory(model)) continue;
+    for (const auto& entry : fs::directory_iterator(model)) {
+      const std::string kind = entry.path().extension();
+      if (kind == ".json" || kind == ".safetensors") facts[entry.path().string()] = mark_of(entry.path());
+    }
+  }
   for (const auto* files : {&config.data.train, &config.data.eval}) {
     for (const std::string& file : all_row_files(*files)) facts[file] = mark_of(file);
   }

@@ -8,6 +8,7 @@
 #include "core/parallel/watch.h"
 #include "core/parallel/world.h"
 #include "core/plugin/registry.h"
+#include "core/rollout/engine.h"
 
 namespace golong {
 
@@ -16,6 +17,9 @@ std::string device_of_rank(const Config& config, const parallel::Rank& rank);
 
 // Waits for all ranks. Opens the device where it is CUDA, for its ranks speak through NCCL.
 std::shared_ptr<parallel::World> open_world(const Config& config);
+
+// As the config says; where it does not, keys and values have their share of a machine that several ranks are on.
+EngineOptions engine_options_of_rank(const Config& config, const Model& model, const parallel::Rank& rank);
 
 parallel::WatchOptions watch_options(const ParallelConfig& config);
 parallel::MeshShape mesh_shape(const ParallelConfig& config);

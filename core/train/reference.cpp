@@ -56,6 +56,7 @@ Reference open_reference(const Config& config, const Model& policy) {
     const bool has_experts = read_shape(folder).experts.count > 0;
     reference.model =
         load_model(folder, policy.dtype(), policy.device(), has_experts ? policy.expert_ranks() : parallel::Group());
+    for (const auto& [name, tensor] : reference.model->parameters()) at::Tensor(tensor).requires_grad_(false);
   } catch (const Error& error) {
     fail("the reference model of train.kl (", name_of(config, key_of(config)), ") cannot be read: ", error.what());
   }

@@ -6,13 +6,11 @@
 #include <malloc.h>
 
 #include <atomic>
-#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <map>
 #include <numeric>
 #include <string>
-#include <thread>
 
 #include "core/base/random.h"
 #include "core/train/forward.h"
@@ -249,18 +247,13 @@ struct Memory {
   double kept, peak;
 };
 
-// Waits a while for another thread to free what it holds more than `expected`.
-Memory memory_of(const Model& model, const Group& group, int64_t recomputed, const Context& context,
-                 double expected = INFINITY) {
+Memory memory_of(const Model& model, const Group& group, int64_t recomputed, const Context& context) {
   for (const auto& [name, tensor] : model.parameters()) at::Tensor(tensor).mutable_grad() = at::zeros_like(tensor);
   const int64_t before = CountedMemory::now;
   CountedMemory::peak = before;
   const Packed packed = pack({&group}, at::kCPU, true, context);
   const at::Tensor loss = loss_of(packed.slices, response_logprobs(model, packed, 1, recomputed));
-  const auto kept = [&] { return static_cast<double>(CountedMemory::now - before); };
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (kept() > expected && std::chrono::steady_clock::now() < end) std::this_thread::yield();
-  Memory memory{kept(), 0};
+  Memory memory{static_cast<double>(CountedMemory::now - before), 0};
   loss.backward();
   memory.peak = static_cast<double>(CountedMemory::peak - before);
   return memory;
@@ -280,8 +273,10 @@ TEST_P(ContextRanks, DivideTheMemoryOfALongPrompt) {
     const double share = 1 / static_cast<double>(context.size());
     for (const int64_t recomputed : {0, 4}) {
       const Memory alone = memory_of(*model, group, recomputed, Context());
-      const Memory shared = memory_of(*model, group, recomputed, context, 1.1 * share * alone.kept);
-      EXPECT_NEAR(shared.kept / alone.kept, share, 0.1 * share) << recomputed;
+      const Memory shared = memory_of(*model, group, recomputed, context);
+      // A thread of Gloo may hold the tensors of its last operation, a layer's keys and values, which count where
+      // little else is kept.
+      EXPECT_NEAR(shared.kept / alone.kept, share, (recomputed > 0 ? 0.15 : 0.1) * share) << recomputed;
       // Beyond that there are the keys and values of one layer, which count where all else is recomputed.
       EXPECT_LT(shared.peak / alone.peak, (recomputed > 0 ? 1.4 : 1.1) * share) << recomputed;
     }

