@@ -94,6 +94,8 @@ def test_a_second_signal_kills(golong, tmp_path):
     with Launched(golong, tmp_path, "--nproc", 2) as job:
         for process in job.ranks.values():
             os.kill(process, signal.SIGSTOP)
+        until(lambda: all("\nState:\tT" in Path(f"/proc/{process}/status").read_text() for process in job.ranks.values()),
+              "ranks that stand still")
         job.process.send_signal(signal.SIGINT)
         # The first one has been taken when it waits at the ranks that stand still.
         until(lambda: all(int(re.search(r"^ShdPnd:\s*(\w+)", Path(f"/proc/{process}/status").read_text(), re.M)[1], 16)
