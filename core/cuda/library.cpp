@@ -57,9 +57,8 @@ void reset_peak(int device) {
   allocator::resetPeakStats(static_cast<c10::DeviceIndex>(device));
 }
 
-const nn::CudaLibrary kLibrary{{count, name, memory, capability, synchronize, give_back, used, peak, reset_peak},
-                               nccl,
-                               device_kernels()};
+const nn::CudaLibrary kLibrary{
+    {count, name, memory, capability, synchronize, give_back, used, peak, reset_peak}, nccl, device_kernels()};
 
 }  // namespace
 }  // namespace golong::cuda
