@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "core/model/layer_weights.h"
@@ -19,7 +20,9 @@ namespace golong {
 struct StatesOf {
   std::optional<int64_t> layer;
   bool of_expert = false;
-  auto operator<=>(const StatesOf&) const = default;
+  bool operator<(const StatesOf& other) const {
+    return std::tie(layer, of_expert) < std::tie(other.layer, other.of_expert);
+  }
 };
 StatesOf states_of(const std::string& parameter);
 

@@ -148,11 +148,12 @@ struct GatheredAttentionFunction : torch::autograd::Function<GatheredAttentionFu
     }
     prompts.wait();
     for (const Rows& group : plan->groups) {
-      const auto [keys, values] = prompts.next();
+      const auto prompt = prompts.next();
+      const at::Tensor &keys = prompt.first, &values = prompt.second;
       const auto attend = [&](int64_t row, int64_t count, int64_t seen) {
         return segment_forward(span(q, row, count), span(keys, 0, seen), span(values, 0, seen), false, scale);
       };
-      each_chunk(*plan, group, [&, &keys = keys](int64_t row, const Chunk& chunk, int64_t) {
+      each_chunk(*plan, group, [&](int64_t row, const Chunk& chunk, int64_t) {
         if (chunk.start > 0) results.merge(row, chunk.tokens, attend(row, chunk.tokens, chunk.start));
       });
       if (group.responses > 0) {
@@ -193,7 +194,8 @@ struct GatheredAttentionFunction : torch::autograd::Function<GatheredAttentionFu
     }
     prompts.wait();
     for (const Rows& group : plan.groups) {
-      const auto [keys, values] = prompts.next();
+      const auto prompt = prompts.next();
+      const at::Tensor &keys = prompt.first, &values = prompt.second;
       const auto attended = [&](int64_t row, int64_t count, int64_t seen) {
         return backward_of(row, count, span(keys, 0, seen), span(values, 0, seen), false);
       };

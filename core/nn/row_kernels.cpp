@@ -252,6 +252,7 @@ GOLONG_TYPED_VERSIONS(void, logprob_row_backward,
                        float grad_entropy),
                       (logits, count, target, scale, row, grad, grad_entropy))
 
+// NOLINTBEGIN(bugprone-macro-parentheses): a template's name cannot stand in any
 #define GOLONG_INSTANTIATE(name)              \
   template decltype(name<float>) name<float>; \
   template decltype(name<uint16_t>) name<uint16_t>
@@ -263,6 +264,7 @@ GOLONG_INSTANTIATE(swiglu_row_backward);
 GOLONG_INSTANTIATE(logprob_row);
 GOLONG_INSTANTIATE(logprob_row_backward);
 #undef GOLONG_INSTANTIATE
+// NOLINTEND(bugprone-macro-parentheses)
 
 template <class Number>
 std::vector<RowKernels<Number>> row_kernel_versions() {

@@ -19,7 +19,7 @@ struct Held : torch::CustomClassHolder {
 struct SharedRowsFunction : torch::autograd::Function<SharedRowsFunction> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& index,
                             const parallel::Group& ranks) {
-    const at::Tensor shared =
+    at::Tensor shared =
         ranks.rank() == 0 ? x.index_select(0, index) : at::empty({index.size(0), x.size(1)}, x.options());
     ranks.broadcast(shared, 0);
     ctx->save_for_backward({index});
