@@ -193,7 +193,7 @@ int run_job(const LaunchOptions& options) {
     const Ending ending = Start(options, meeting, nodes, signals).run();
     if (!ending.again) return static_cast<int>(ending.status);
     restart = meeting.restart;  // of all nodes
-    std::fprintf(stderr, "golong: starting again, restart %lld\n", static_cast<long long>(restart + 1));
+    std::fprintf(stderr, "golong: starting again, restart %lld\n", static_cast<long long>(restart) + 1);
   }
 }
 

@@ -59,7 +59,7 @@ Meeting LaunchNodes::meet(int64_t restart, SignalFile& signals) {
   if (plan_.nodes == 1) return {"127.0.0.1", free_port(), restart};
   if (plan_.node > 0) return join(signals);
   accept_all(signals);
-  const Meeting meeting{at_.host, free_port(), restart};
+  Meeting meeting{at_.host, free_port(), restart};
   tell({{"kind", "start"}, {"port", meeting.port}, {"restart", restart}});
   return meeting;
 }

@@ -132,7 +132,7 @@ Learner::Batch Learner::prepare(const std::vector<Group>& groups,
   batch.has_old = config_.updates_per_batch > 1 || per_step < count;
   batch.has_reference = reference_ != nullptr;
   if (batch.has_old) batch.old = fixed_logprobs(model_, ranks_.states, batch);
-  if (batch.has_reference) batch.reference = fixed_logprobs(*reference_, ranks_.reference_states, batch);
+  if (reference_) batch.reference = fixed_logprobs(*reference_, ranks_.reference_states, batch);
   return batch;
 }
 
