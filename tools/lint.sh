@@ -9,7 +9,7 @@ build=${LINT_BUILD:-build-lint}
 .venv/bin/cmake -G Ninja -S . -B "$build" -DCMAKE_MAKE_PROGRAM="$PWD/.venv/bin/ninja" --log-level=WARNING \
   -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON >/dev/null
 
-engine='^(core/(nn|cuda|model|rollout|checkpoint|eval|train)/|tests/)'
+engine='^(core/(parallel|nn|cuda|model|rollout|checkpoint|eval|train)/|tests/)'
 if [ "${1:-}" = --engine ]; then
   files=$(git ls-files 'core/**.cpp' | grep -E "$engine" || true)
 else

@@ -126,7 +126,7 @@ class ManyRanks : public World {
       std::vector<int64_t> everyone(static_cast<size_t>(rank.size));
       std::iota(everyone.begin(), everyone.end(), 0);
       all_ = make(*gloo_, prefixed("all"), everyone, "ranks", traffic_of_all_);
-      notes_ = notes_apart();
+      notes_ = std::make_unique<StoreNotes>(prefixed("notes")->clone());
     } catch (const std::exception& error) {
       throw OtherRankFailed("rank " + std::to_string(rank.rank) + " of " + std::to_string(rank.size) +
                             " did not meet the others at " + rank.host + ":" + std::to_string(rank.port) + ": " +
