@@ -11,7 +11,10 @@
 namespace golong::scale {
 namespace {
 
-double divide_up(int64_t a, int64_t b) { return static_cast<double>((a + b - 1) / b); }
+double divide_up(int64_t a, int64_t b) {
+  const int64_t whole = (a + b - 1) / b;
+  return static_cast<double>(whole);
+}
 
 int64_t prompts_of(int64_t together, int64_t n) { return (together + n - 1) / n; }
 
