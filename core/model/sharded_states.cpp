@@ -6,6 +6,7 @@
 #include <charconv>
 #include <map>
 #include <string_view>
+#include <utility>
 
 namespace golong {
 
@@ -16,7 +17,7 @@ StatesOf states_of(const std::string& parameter) {
   if (!parameter.starts_with(layers)) return {};
   int64_t layer = 0;
   std::from_chars(parameter.data() + layers.size(), parameter.data() + parameter.size(), layer);
-  return {layer, parameter.find(".mlp.experts.") != std::string::npos};
+  return {layer, is_of_expert(parameter)};
 }
 
 ShardedStates::ShardedStates(Model& model, const parallel::Mesh& mesh, parallel::Split split)
@@ -89,10 +90,14 @@ void ShardedStates::after_forward(int64_t layer) {
   for (FlatUnit* unit : layers_[static_cast<size_t>(layer)]) unit->release();
 }
 
+// The sums over ranks are made while the layer before this one computes its own.
 void ShardedStates::after_backward(int64_t layer) {
   for (FlatUnit* unit : layers_[static_cast<size_t>(layer)]) {
     unit->take_gradients();
     unit->release();
+  }
+  for (FlatUnit* unit : std::exchange(summing_, layers_[static_cast<size_t>(layer)])) {
+    unit->settle_gradients();
   }
 }
 

@@ -84,6 +84,7 @@ class ShardedStates : public LayerWeights {
   std::vector<parallel::FlatUnit> units_;
   Units roots_;
   std::vector<Units> layers_;  // the units of each
+  Units summing_;              // whose gradients are on their way
 };
 
 }  // namespace golong

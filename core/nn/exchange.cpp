@@ -3,7 +3,8 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
-#include <torch/custom_class.h>
+
+#include "core/nn/capsule.h"
 
 namespace golong::nn {
 namespace {
@@ -11,29 +12,22 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// How a context holds a group.
-struct Held : torch::CustomClassHolder {
-  explicit Held(parallel::Group g) : group(std::move(g)) {}
-  parallel::Group group;
-};
-
 struct ExchangeFunction : torch::autograd::Function<ExchangeFunction> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& rows, const std::vector<int64_t>& send,
                             const std::vector<int64_t>& receive, const parallel::Group& group) {
     ctx->saved_data["send"] = send;
     ctx->saved_data["receive"] = receive;
-    ctx->saved_data["group"] = c10::IValue::make_capsule(c10::make_intrusive<Held>(group));
+    ctx->saved_data["group"] = capsule(group);
     return group.exchange(rows.contiguous(), send, receive);
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
-    const auto held = ctx->saved_data["group"].toCapsule();
-    return {
-        static_cast<const Held&>(*held).group.exchange(
-            gradients[0].contiguous(), ctx->saved_data["receive"].toIntVector(), ctx->saved_data["send"].toIntVector()),
-        {},
-        {},
-        {}};
+    return {held<parallel::Group>(ctx->saved_data["group"])
+                .exchange(gradients[0].contiguous(), ctx->saved_data["receive"].toIntVector(),
+                          ctx->saved_data["send"].toIntVector()),
+            {},
+            {},
+            {}};
   }
 };
 

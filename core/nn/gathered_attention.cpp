@@ -5,12 +5,12 @@
 
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
-#include <torch/custom_class.h>
 
 #include <algorithm>
 #include <span>
 #include <utility>
 
+#include "core/nn/capsule.h"
 #include "core/nn/segment.h"
 
 namespace golong::nn {
@@ -19,12 +19,6 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 using Rows = GatherPlan::Rows;
-
-// How an autograd context holds a plan.
-struct Held : torch::CustomClassHolder {
-  explicit Held(std::shared_ptr<const GatherPlan> p) : plan(std::move(p)) {}
-  std::shared_ptr<const GatherPlan> plan;
-};
 
 // Keys and values of all prompts, on their way from all ranks.
 class Prompts {
@@ -162,7 +156,7 @@ struct GatheredAttentionFunction : torch::autograd::Function<GatheredAttentionFu
     }
     own_forward(plan->responses, q, k, v, scale, results.out, results.lse);
     ctx->save_for_backward({q, k, v, prompt_k, prompt_v, results.out, results.lse});
-    ctx->saved_data["plan"] = c10::IValue::make_capsule(c10::make_intrusive<Held>(plan));
+    ctx->saved_data["plan"] = capsule(plan);
     ctx->saved_data["scale"] = scale;
     return results.out;
   }
@@ -171,8 +165,7 @@ struct GatheredAttentionFunction : torch::autograd::Function<GatheredAttentionFu
     const variable_list saved = ctx->get_saved_variables();
     const at::Tensor &q = saved[0], &k = saved[1], &v = saved[2], &prompt_k = saved[3], &prompt_v = saved[4],
                      &out = saved[5], &lse = saved[6];
-    const auto held = ctx->saved_data["plan"].toCapsule();
-    const GatherPlan& plan = *static_cast<const Held&>(*held).plan;
+    const GatherPlan& plan = *held<std::shared_ptr<const GatherPlan>>(ctx->saved_data["plan"]);
     const double scale = ctx->saved_data["scale"].toDouble();
     const at::Tensor grad = gradients[0].contiguous();
     const auto like = [](const at::Tensor& x) { return at::empty_like(x, at::MemoryFormat::Contiguous); };

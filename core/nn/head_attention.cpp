@@ -2,10 +2,10 @@
 
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
-#include <torch/custom_class.h>
 
 #include <numeric>
 
+#include "core/nn/capsule.h"
 #include "core/nn/context_attention.h"
 
 namespace golong::nn {
@@ -35,23 +35,16 @@ at::Tensor to_tokens(const HeadExchange& exchange, const at::Tensor& x) {
   return came.view({ranks, rows, heads, x.size(2)}).transpose(0, 1).reshape({rows, ranks * heads, x.size(2)});
 }
 
-// How an autograd context holds an exchange: as a part of its plan.
-struct Held : torch::CustomClassHolder {
-  explicit Held(std::shared_ptr<const HeadExchange> e) : exchange(std::move(e)) {}
-  std::shared_ptr<const HeadExchange> exchange;
-};
-
 struct HeadExchangeFunction : torch::autograd::Function<HeadExchangeFunction> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x,
                             const std::shared_ptr<const HeadExchange>& exchange, bool heads) {
-    ctx->saved_data["exchange"] = c10::IValue::make_capsule(c10::make_intrusive<Held>(exchange));
+    ctx->saved_data["exchange"] = capsule(exchange);
     ctx->saved_data["heads"] = heads;
     return heads ? to_heads(*exchange, x) : to_tokens(*exchange, x);
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
-    const auto held = ctx->saved_data["exchange"].toCapsule();
-    const HeadExchange& exchange = *static_cast<const Held&>(*held).exchange;
+    const HeadExchange& exchange = *held<std::shared_ptr<const HeadExchange>>(ctx->saved_data["exchange"]);
     const bool heads = ctx->saved_data["heads"].toBool();
     return {heads ? to_tokens(exchange, gradients[0]) : to_heads(exchange, gradients[0]), {}, {}};
   }

@@ -4,21 +4,16 @@
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
-#include <torch/custom_class.h>
 
 #include <cassert>
+
+#include "core/nn/capsule.h"
 
 namespace golong::nn {
 namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
-
-// How a context holds a body.
-struct Held : torch::CustomClassHolder {
-  explicit Held(Body b) : body(std::move(b)) {}
-  Body body;
-};
 
 // Runs the body on a leaf in place of x.
 variable_list run(const Body& body, const at::Tensor& x, at::Tensor& leaf) {
@@ -35,15 +30,14 @@ struct RecomputeFunction : torch::autograd::Function<RecomputeFunction> {
     variable_list outputs = run(body, x, leaf);
     for (at::Tensor& output : outputs) output = output.detach();
     ctx->save_for_backward({x});
-    ctx->saved_data["body"] = c10::IValue::make_capsule(c10::make_intrusive<Held>(body));
+    ctx->saved_data["body"] = capsule(body);
     ctx->set_materialize_grads(false);
     return outputs;
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
-    const auto held = ctx->saved_data["body"].toCapsule();
     at::Tensor leaf;
-    const variable_list outputs = run(static_cast<const Held&>(*held).body, ctx->get_saved_variables()[0], leaf);
+    const variable_list outputs = run(held<Body>(ctx->saved_data["body"]), ctx->get_saved_variables()[0], leaf);
     variable_list reached, theirs;  // outputs that have a gradient
     for (size_t i = 0; i < outputs.size(); ++i) {
       if (!gradients[i].defined()) continue;

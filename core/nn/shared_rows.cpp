@@ -2,19 +2,14 @@
 
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
-#include <torch/custom_class.h>
+
+#include "core/nn/capsule.h"
 
 namespace golong::nn {
 namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
-
-// How an autograd context holds a group.
-struct Held : torch::CustomClassHolder {
-  explicit Held(parallel::Group g) : ranks(std::move(g)) {}
-  parallel::Group ranks;
-};
 
 struct SharedRowsFunction : torch::autograd::Function<SharedRowsFunction> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& index,
@@ -24,13 +19,12 @@ struct SharedRowsFunction : torch::autograd::Function<SharedRowsFunction> {
     ranks.broadcast(shared, 0);
     ctx->save_for_backward({index});
     ctx->saved_data["rows"] = x.size(0);
-    ctx->saved_data["ranks"] = c10::IValue::make_capsule(c10::make_intrusive<Held>(ranks));
+    ctx->saved_data["ranks"] = capsule(ranks);
     return shared;
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
-    const auto held = ctx->saved_data["ranks"].toCapsule();
-    const parallel::Group& ranks = static_cast<const Held&>(*held).ranks;
+    const parallel::Group& ranks = held<parallel::Group>(ctx->saved_data["ranks"]);
     const at::Tensor& grad = gradients[0];
     const at::Tensor sum = grad.to(grad.scalar_type() == at::kDouble ? at::kDouble : at::kFloat).clone();
     ranks.sum(sum);

@@ -100,9 +100,16 @@ void FlatUnit::add_gradients_to(const at::Tensor& all) {
 }
 
 void FlatUnit::sum_over_ranks(const at::Tensor& all) {
-  const at::Tensor mine = at::empty_like(own_sum_);
-  ranks_.sum_parts(mine, all);
-  own_sum_.add_(mine);
+  settle_gradients();
+  summed_ = at::empty_like(own_sum_);
+  summing_ = ranks_.sum_parts_later(summed_, all);
+}
+
+void FlatUnit::settle_gradients() {
+  if (!summed_.defined()) return;
+  summing_.wait();
+  own_sum_.add_(summed_);
+  summed_.reset();
 }
 
 void FlatUnit::take_gradients() {
@@ -120,14 +127,18 @@ void FlatUnit::take_gradients() {
 }
 
 void FlatUnit::finish_gradients() {
-  if (!late_ || ranks_.alone() || !own_sum_.defined()) return;
-  // A rank that had nothing to do adds nothing, but takes part.
-  sum_over_ranks(late_sum_.defined() ? late_sum_ : at::zeros({numel_}, own_sum_.options()));
-  late_sum_.reset();
+  if (ranks_.alone() || !own_sum_.defined()) return;
+  if (late_) {
+    // A rank that had nothing to do adds nothing, but takes part.
+    sum_over_ranks(late_sum_.defined() ? late_sum_ : at::zeros({numel_}, own_sum_.options()));
+    late_sum_.reset();
+  }
+  settle_gradients();
 }
 
 void FlatUnit::zero_gradients() {
   if (!own_sum_.defined()) return;
+  settle_gradients();
   own_sum_.zero_();
   late_sum_.reset();
   for (auto& [name, parameter] : parameters_) parameter.mutable_grad().reset();

@@ -48,8 +48,10 @@ class FlatUnit {
   void let_go() { held_ = false, release(); }
 
   // Adds the gradients that a backward pass has left in the parameters to the sums, and frees them. Parameters without
-  // count as 0.
+  // count as 0. Where they are not late, what goes over the ranks may be on its way until settle_gradients(), and takes
+  // a copy of all gradients in float32 meanwhile.
   void take_gradients();
+  void settle_gradients();
   // After the last backward pass of an update: the sums of this rank's pieces are those over all ranks of the group.
   void finish_gradients();
   void zero_gradients();
@@ -63,7 +65,7 @@ class FlatUnit {
 
  private:
   void add_gradients_to(const at::Tensor& all);
-  void sum_over_ranks(const at::Tensor& all);
+  void sum_over_ranks(const at::Tensor& all);  // begins it
 
   std::vector<std::pair<std::string, at::Tensor>> parameters_;
   Group ranks_;
@@ -75,7 +77,8 @@ class FlatUnit {
   at::Tensor own_sum_;   // [numel_ / N] float32, of its gradients; undefined where there are none
   at::Tensor late_sum_;  // [numel_] float32, of gradients that are not yet summed over the ranks
   std::vector<Piece> pieces_;
-  Pending coming_;
+  Pending coming_, summing_;
+  at::Tensor summed_;  // [numel_ / N] what summing_ makes, or undefined
   bool whole_ = true, held_ = false;
 };
 

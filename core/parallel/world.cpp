@@ -206,11 +206,4 @@ std::shared_ptr<World> World::open(const WorldOptions& options) {
   return std::make_shared<ManyRanks>(options);
 }
 
-std::vector<double> seconds_waited(const World& world) {
-  std::vector<double> seconds(static_cast<size_t>(world.rank().size));
-  const at::Tensor mine = at::full({1}, world.traffic().seconds, at::kDouble);
-  world.all().gather(at::from_blob(seconds.data(), {world.rank().size}, at::kDouble), mine);
-  return seconds;
-}
-
 }  // namespace golong::parallel

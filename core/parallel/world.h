@@ -61,7 +61,4 @@ class World {
   virtual Traffic traffic() const = 0;
 };
 
-// How long each rank stood still in groups of the model, in seconds, by rank. All ranks call it together.
-std::vector<double> seconds_waited(const World& world);
-
 }  // namespace golong::parallel

@@ -130,7 +130,6 @@ Learner::Batch Learner::prepare(const std::vector<Group>& groups,
     start = end;
   }
   batch.has_old = config_.updates_per_batch > 1 || per_step < count;
-  batch.has_reference = reference_ != nullptr;
   if (batch.has_old) batch.old = fixed_logprobs(model_, ranks_.states, batch);
   if (reference_) batch.reference = fixed_logprobs(*reference_, ranks_.reference_states, batch);
   return batch;
@@ -293,7 +292,7 @@ void Learner::backward(const std::vector<Slice>& slices, const nn::TokenLogprobs
       .entropy = policy.entropy,
       .old_logprobs = batch.has_old ? floats(old, device) : policy.logprobs.detach(),
       .rollout_logprobs = floats(rollout, device),
-      .reference_logprobs = batch.has_reference ? floats(reference, device) : at::Tensor(),
+      .reference_logprobs = reference_ ? floats(reference, device) : at::Tensor(),
       .advantages = floats(advantage, device),
       .response = at::tensor(response_of, at::kLong).to(device),
       .lengths = at::tensor(lengths, at::kLong).to(device),

@@ -69,7 +69,7 @@ class Learner {
     std::vector<const Group*> groups;
     std::map<const Group*, const std::vector<double>*> advantages;
     std::vector<MiniBatch> mini_batches;
-    bool has_old = false, has_reference = false;  // also on a rank that has no group
+    bool has_old = false;  // also on a rank that has no group
     GroupLogprobs old, reference;
   };
   Batch prepare(const std::vector<Group>& groups, const std::vector<std::vector<double>>& advantages) const;

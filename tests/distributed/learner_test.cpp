@@ -165,6 +165,30 @@ TEST(SharedUpdate, OnFourRanksEachPairOfDimensions) {
           {"four replicas", {.replicate = 4}}});
 }
 
+std::unique_ptr<Model> frozen_model() {
+  std::unique_ptr<Model> model = tiny_model(at::kFloat, 8, deep_dense());
+  for (const auto& [name, tensor] : model->parameters()) at::Tensor(tensor).requires_grad_(false);
+  return model;
+}
+
+// The metrics of an update with train.kl against those of one process.
+void compare_with_reference(World& world, const Case& c, TrainConfig config, const Batch& batch, double bound) {
+  config.kl = {.estimator = "k3", .coefficient = 0.1};
+  const std::unique_ptr<Model> alone = model_of(c), model = model_of(c), reference = frozen_model();
+  Learner one(*alone, config, 16, 1, reference.get());
+  one.expect(1);
+  const Metrics expected = one.update(batch.groups, batch.advantages);
+  const Mesh mesh(world, c.mesh);
+  ShardedStates states(*model, mesh, c.split), reference_states(*reference, mesh, c.split);
+  EXPECT_TRUE(reference_states.pieces().empty());  // no gradients, no moments
+  Learner many(*model, config, 16, 1, reference.get(), {&mesh, &states, &reference_states});
+  many.expect(1);
+  const Metrics metrics = many.update(batch.groups, batch.advantages);
+  for (const auto& [name, value] : expected) {
+    EXPECT_NEAR(metrics.at(name), value, bound * std::max(1e-2, std::abs(value))) << name;
+  }
+}
+
 // Several updates of one batch: the log-probabilities before the first are those of the ranks' own passes.
 TEST(SharedUpdate, OfSeveralPassesAndMiniBatches) {
   on_ranks(2, [](World& world) {
@@ -172,50 +196,19 @@ TEST(SharedUpdate, OfSeveralPassesAndMiniBatches) {
     TrainConfig config = config_of(c);
     config.updates_per_batch = 2;
     config.mini_batch_prompts = 2;
-    config.kl = {.estimator = "k3", .coefficient = 0.1};
-    const Batch batch = batch_of(true);
-    const std::unique_ptr<Model> alone = model_of(c), frozen = tiny_model(at::kFloat, 8, deep_dense());
-    Learner one(*alone, config, 16, 1, frozen.get());
-    one.expect(1);
-    const Metrics expected = one.update(batch.groups, batch.advantages);
-    const Mesh mesh(world, c.mesh);
-    const std::unique_ptr<Model> model = model_of(c), reference = tiny_model(at::kFloat, 8, deep_dense());
-    ShardedStates states(*model, mesh, c.split), reference_states(*reference, mesh, c.split);
-    Learner many(*model, config, 16, 1, reference.get(), {&mesh, &states, &reference_states});
-    many.expect(1);
-    const Metrics metrics = many.update(batch.groups, batch.advantages);
-    for (const auto& [name, value] : expected) {
-      EXPECT_NEAR(metrics.at(name), value, 1e-4 * std::max(1e-2, std::abs(value))) << name;
-    }
+    compare_with_reference(world, c, config, batch_of(true), 1e-4);
   });
 }
 
-// With train.kl a rank without a group still runs the passes of the others.
+// A rank without a group still runs the passes of the others.
 TEST(SharedUpdate, WithAReferenceAndFewerGroupsThanRanks) {
   on_ranks(4, [](World& world) {
     const Case c{"few", {.shard = 4}};
-    TrainConfig config = config_of(c);
-    config.kl = {.estimator = "k3", .coefficient = 0.1};
-    const Batch batch = batch_of(false);
-    const std::unique_ptr<Model> alone = model_of(c), frozen = tiny_model(at::kFloat, 8, deep_dense());
-    Learner one(*alone, config, 16, 1, frozen.get());
-    one.expect(1);
-    const Metrics expected = one.update(batch.groups, batch.advantages);
-    const Mesh mesh(world, c.mesh);
-    const std::unique_ptr<Model> model = model_of(c), reference = tiny_model(at::kFloat, 8, deep_dense());
-    for (const auto& [name, tensor] : reference->parameters()) at::Tensor(tensor).requires_grad_(false);
-    ShardedStates states(*model, mesh, c.split), reference_states(*reference, mesh, c.split);
-    EXPECT_TRUE(reference_states.pieces().empty());  // no gradients, no moments
-    Learner many(*model, config, 16, 1, reference.get(), {&mesh, &states, &reference_states});
-    many.expect(1);
-    const Metrics metrics = many.update(batch.groups, batch.advantages);
-    for (const auto& [name, value] : expected) {
-      EXPECT_NEAR(metrics.at(name), value, 1e-5 * std::max(1e-2, std::abs(value))) << name;
-    }
+    compare_with_reference(world, c, config_of(c), batch_of(false), 1e-5);
   });
 }
 
-// Weights, moments and sums of gradients that a rank keeps are its share.
+// The weights that a rank keeps are its share; moments and sums of gradients have their size.
 TEST(SharedStates, FallAsOneByRanks) {
   on_ranks(4, [](World& world) {
     const Mesh mesh(world, {.shard = 4});
