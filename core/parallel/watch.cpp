@@ -38,6 +38,24 @@ std::string list(const std::vector<size_t>& ranks) {
   return text + (ranks.size() == 1 ? " has" : " have");
 }
 
+// Time that the others had: of a moment in which this process stood still (a machine that was paused, or has more to do
+// than it can) no more than `most` counts, for then the others may have stood still as well. The watch looks at it more
+// often than that.
+class FairClock {
+ public:
+  explicit FairClock(Duration most) : most_(most) {}
+  Clock::time_point now() {
+    const auto real = Clock::now();
+    fair_ += std::min<Clock::duration>(real - real_, most_);
+    real_ = real;
+    return fair_;
+  }
+
+ private:
+  Duration most_;
+  Clock::time_point real_ = Clock::now(), fair_ = real_;
+};
+
 // Another rank, as its newest note tells it.
 struct Seen {
   RankNote note;
@@ -88,13 +106,14 @@ struct Watch::State {
   std::vector<std::string> keys_;
 
   mutable std::mutex mutex_;
+  FairClock clock_;
   std::condition_variable changed_;  // a round was made, the end was told, the notes are lost
   std::condition_variable wake_;     // the thread that exchanges notes has something to do
   RankState state_ = RankState::runs;
   std::string message_;
   int64_t beat_ = 0;
   int64_t rounds_ = 0, wanted_ = 0;  // rounds that were made, and up to which they are in a hurry
-  Clock::time_point last_round_ = Clock::now();
+  Clock::time_point last_round_;
   std::vector<Seen> seen_;
   std::string lost_;  // why the notes cannot be reached; "": they can
   Clock::time_point lost_at_;
@@ -107,11 +126,13 @@ Watch::State::State(World& world, const WatchOptions& options)
       options_(options),
       interval_(std::min({options.silence / 4, options.grace / 8,
                           std::max<Duration>(std::chrono::seconds(1), 10 * world.rank().size * Duration(1))})),
-      notes_(world.notes_apart()) {
+      notes_(world.notes_apart()),
+      clock_(2 * interval_) {
   for (int64_t rank = 0; rank < world.rank().size; ++rank) keys_.push_back("alive/" + std::to_string(rank));
   notes_->set(keys_[static_cast<size_t>(world.rank().rank)], to_text(my_note()));
   world.all().barrier();  // now each has left its first one
-  seen_.assign(keys_.size(), {{}, Clock::now()});
+  last_round_ = clock_.now();
+  seen_.assign(keys_.size(), {{}, last_round_});
   world.operations().explain_with([this](size_t group, int64_t number) { return why_failed(group, number); });
   exchanger_ = std::thread([this] { exchange_notes(); });
   judge_ = std::thread([this] { judge(); });
@@ -156,12 +177,12 @@ void Watch::State::exchange_notes() {
     } catch (const std::exception& error) {
       lock.lock();
       lost_ = error.what();
-      lost_at_ = Clock::now();
+      lost_at_ = clock_.now();
       changed_.notify_all();
       return;
     }
     ++rounds_;
-    last_round_ = Clock::now();
+    last_round_ = clock_.now();
     changed_.notify_all();
     const auto in_a_hurry = [&] { return closing_ || rounds_ < wanted_; };
     wake_.wait_for(lock, interval_, in_a_hurry);
@@ -176,7 +197,7 @@ void Watch::State::round(const RankNote& mine) {
     RankNote note = note_of(texts[rank]);
     if (note.beat == seen_[rank].note.beat) continue;
     seen_[rank].note = std::move(note);
-    seen_[rank].news = Clock::now();
+    seen_[rank].news = clock_.now();
   }
 }
 
@@ -211,7 +232,7 @@ void Watch::State::tell_end(const std::string& why, bool failed) {
 void Watch::State::judge() {
   std::unique_lock lock(mutex_);
   while (!closed_) {
-    const auto now = Clock::now();
+    const auto now = clock_.now();
     const std::optional<Verdict> found = verdict(now);
     if (found && found->due <= now) {
       if (found->notes_answer) {  // the others need not find out by themselves
@@ -222,7 +243,8 @@ void Watch::State::judge() {
       }
       end_process(found->text);
     }
-    changed_.wait_until(lock, std::min(found ? found->due : now + options_.silence, now + interval_));
+    const auto until = std::min(found ? found->due : now + options_.silence, now + interval_);
+    changed_.wait_for(lock, until - now);
   }
 }
 
@@ -251,7 +273,7 @@ std::optional<Verdict> Watch::State::verdict(Clock::time_point now) const {
 // Of an operation, when it has failed; takes some rounds of notes, so that whoever is there has been heard.
 std::string Watch::State::why_failed(size_t group, int64_t number) {
   std::unique_lock lock(mutex_);
-  const auto start = Clock::now();
+  const auto start = clock_.now();
   changed_.wait(lock, [&, enough = rounds_ + enough_rounds] {
     return first_in(RankState::failed) || !lost_.empty() || rounds_ >= enough;
   });

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <csignal>
 #include <cstdlib>
 #include <numeric>
 #include <optional>
@@ -203,6 +204,9 @@ std::shared_ptr<World> World::open(const WorldOptions& options) {
   if (options.rank.alone()) return std::make_shared<OneRank>(options.rank);
   // LibTorch warns of each connection that breaks, with a stack. What it means is said in words where it matters.
   if (!std::getenv("TORCH_CPP_LOG_LEVEL")) FLAGS_caffe2_log_level = c10::GLOG_ERROR;
+  // Gloo writes to connections whose other end may be gone: that is an error to tell, not the end of this process.
+  struct sigaction action {};
+  if (::sigaction(SIGPIPE, nullptr, &action) == 0 && action.sa_handler == SIG_DFL) ::signal(SIGPIPE, SIG_IGN);
   return std::make_shared<ManyRanks>(options);
 }
 

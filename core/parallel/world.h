@@ -36,7 +36,7 @@ struct WorldOptions {
 class World {
  public:
   // Waits until all ranks are there. Throws OtherRankFailed that names those that do not come. Returns at once for one
-  // rank.
+  // rank; with many, writing to a closed pipe or connection no longer ends this process with SIGPIPE.
   static std::shared_ptr<World> open(const WorldOptions& options);
   virtual ~World() = default;
 

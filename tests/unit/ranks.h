@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <vector>
 
@@ -27,6 +28,9 @@ inline std::vector<pid_t> fork_ranks(int64_t size, const std::function<int(const
       continue;
     }
     at::set_num_threads(1);
+    // LibTorch asks for the name of each address that it connects to: a name server may not answer, and is no part of
+    // a test.
+    ::setenv("RES_OPTIONS", "timeout:1 attempts:1", 1);
     WorldOptions options;
     options.rank = Rank{};
     options.rank.rank = options.rank.local_rank = rank;
