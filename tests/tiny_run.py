@@ -13,6 +13,8 @@ SHAPE = {
     "rope_theta": 10000.0, "max_position_embeddings": 512, "tie_word_embeddings": True, "torch_dtype": "float32",
     "hidden_act": "silu", "attention_bias": False, "vocab_size": 2048,
 }
+EXPERTS = {**SHAPE, "architectures": ["Qwen3MoeForCausalLM"], "model_type": "qwen3_moe", "num_experts": 4,
+           "num_experts_per_tok": 2, "moe_intermediate_size": 16, "norm_topk_prob": True}
 # Words that a model which knows nothing writes now and then, so that its rewards differ.
 WORDS = ("li lib f p for s t c d g m r a n libs P to G b in python library w C R S doc A files D th l M x o and devel net "
          "gn L utils T the k ruby h font v ad F O GN jav games E text Python tool")
@@ -25,10 +27,10 @@ def summary_row(i):
             "extra_info": {"reward_mode": "T4.1 Global-Coverage Constrained Summary"}}
 
 
-def make_model(golong, folder):
+def make_model(golong, folder, shape=SHAPE):
     source = ROOT / "tests" / "data" / "tokenizer"
     (folder / "shape").mkdir()
-    (folder / "shape" / "config.json").write_text(json.dumps(SHAPE))
+    (folder / "shape" / "config.json").write_text(json.dumps(shape))
     for name in ("tokenizer.json", "tokenizer_config.json"):
         (folder / "shape" / name).write_bytes((source / name).read_bytes())
     result = golong("make-model", "--config", folder / "shape" / "config.json", "--output", folder / "tiny")

@@ -14,7 +14,15 @@ void add_bench_rollout(CLI::App& bench) {
   command->add_option("--new-tokens", options->new_tokens, "Tokens of each response")
       ->capture_default_str()
       ->check(CLI::Range(2, 1 << 24));
-  command->callback([options] { std::printf("%s\n", engine().bench_rollout(*options).c_str()); });
+  command
+      ->add_option("--expert", options->expert,
+                   "As parallel.expert, under golong launch; --groups are shared out to all ranks")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1 << 16));
+  command->callback([options] {
+    const std::string result = engine().bench_rollout(*options);
+    if (!result.empty()) std::printf("%s\n", result.c_str());
+  });
 }
 
 }  // namespace golong

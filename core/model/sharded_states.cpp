@@ -8,6 +8,8 @@
 #include <string_view>
 #include <utility>
 
+#include "core/base/hash.h"
+
 namespace golong {
 
 using parallel::FlatUnit;
@@ -74,6 +76,16 @@ std::vector<parallel::Piece> ShardedStates::pieces() const {
   std::vector<parallel::Piece> all;
   for (const FlatUnit& unit : units_) all.insert(all.end(), unit.pieces().begin(), unit.pieces().end());
   return all;
+}
+
+int64_t ShardedStates::fingerprint() const {
+  std::vector<at::Tensor> sums;
+  for (const FlatUnit& unit : units_) {
+    const at::Tensor& weights = unit.weights();
+    sums.push_back(weights.view(weights.element_size() == 2 ? at::kShort : at::kInt).sum(at::kLong));
+  }
+  const at::Tensor here = at::stack(sums).cpu();
+  return static_cast<int64_t>(hash64({static_cast<const char*>(here.const_data_ptr()), here.nbytes()}));
 }
 
 // The weights of one layer, and those of the one that follows on the way.

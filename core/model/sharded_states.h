@@ -60,6 +60,8 @@ class ShardedStates : public LayerWeights {
   void spread_weights();  // after the pieces' weights were changed
 
   std::vector<parallel::Piece> pieces() const;
+  // Of the bits of the weights that this rank keeps: replicas that still have the same have the same number.
+  int64_t fingerprint() const;
   // Whether the ranks of a replica meet in each pass.
   bool in_step() const { return split_ != parallel::Split::optimizer && !mesh_.replica.alone(); }
   bool is_first_replica() const { return mesh_.place.replicate == 0; }  // others have the same states

@@ -162,7 +162,7 @@ GOLONG_AMX_KERNEL void forward_tile(const SegmentHead<uint16_t>& head, const uin
   const TileRows tile(head.shape, first, kPanel);
   const TileKernels& turned = tile_kernel_versions().front();
   const int64_t dim = head.shape.dim, size = dim * kTileRows;
-  const float factor = head.shape.scale * std::numbers::log2e_v<float>;
+  const float factor = head.scale * std::numbers::log2e_v<float>;
   auto *rows = take<uint16_t>(scratch, size), *q = take<uint16_t>(scratch, size);
   auto *result = take<float>(scratch, size), *wide = take<float>(scratch, size);
   auto* scores = take<float>(scratch, kTileKeys * kPanel);
@@ -289,7 +289,7 @@ GOLONG_INLINE void prepare(const SegmentPart<uint16_t>& part, const TileRows& ti
   tile.gather(part.out, more_rows);
   for (int64_t i = 0; i < tile.count; ++i) {
     to.lse[i] = *tile.row(part.lse, i) * std::numbers::log2e_v<float>;
-    to.delta[i] = dot(rows + i * dim, more_rows + i * dim, dim) * shape.scale;
+    to.delta[i] = dot(rows + i * dim, more_rows + i * dim, dim) * part.head.scale;
   }
   tile.gather(part.head.q, more_rows);
   pair_rows(rows, filled, dim, to.grad);
@@ -329,7 +329,7 @@ GOLONG_AMX_KERNEL void backward_tile(const SegmentPart<uint16_t>& part, const ui
           const Keys block{begin + j, kBlock};
           score(part.head.k + from + j * dim, block, dim, ready.q_panels + at * dim, scores);
           score(part.head.v + from + j * dim, block, dim, ready.grad_panels + at * dim, grad_weights);
-          weigh(tile.panel(p), block, shape.scale, scores, grad_weights, {ready.lse + at, ready.delta + at},
+          weigh(tile.panel(p), block, part.head.scale, scores, grad_weights, {ready.lse + at, ready.delta + at},
                 {weights + j * kTileRows + at, grad_scores + j * kTileRows + at, pairs + j * kPanel});
         }
         gather(columns, keys, dim, pairs, result + at * dim);

@@ -65,7 +65,8 @@ struct Heads {
   }
   template <class T>
   SegmentHead<T> head(int64_t i) const {
-    return {{rows(), share, q.size(3), keys, dim(), causal, scale},
+    return {{rows(), share, q.size(3), keys, dim(), causal},
+            scale,
             keys_of<const T>(k, i),
             keys_of<const T>(v, i),
             rows_of<const T>(q, i)};

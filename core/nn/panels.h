@@ -29,7 +29,7 @@ class TileRows {
     for (int64_t i = 0; i < count; ++i) {
       token_[i] = token;
       head_of_[i] = of_token;
-      seen_[i] = static_cast<int32_t>(head.causal ? std::min(token + 1, head.keys) : head.keys);
+      seen_[i] = static_cast<int32_t>(head.causal ? std::min(head.before + token + 1, head.keys) : head.keys);
       if (++of_token == head.share) {
         of_token = 0;
         ++token;

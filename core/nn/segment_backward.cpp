@@ -18,14 +18,14 @@ void backward_tile(const SegmentPart<float>& part, int64_t first, const TileKern
         *lse = grad_scores + kTileKeys * kTileRows, *delta = lse + kTileRows, *ones = delta + kTileRows;
   tile.gather(segment.q, q);
   tile.gather(part.grad, grad);
-  tile.to_panels(kernels, q, head.scale * std::numbers::log2e_v<float>, q_panels);
-  tile.to_panels(kernels, grad, head.scale, grad_panels);  // with the scale in dS it is in dQ and dK
+  tile.to_panels(kernels, q, segment.scale * std::numbers::log2e_v<float>, q_panels);
+  tile.to_panels(kernels, grad, segment.scale, grad_panels);  // with the scale in dS it is in dQ and dK
   std::fill_n(result, size, 0.f);
   std::fill_n(lse, 2 * kTileRows, 0.f);  // and delta: rows that are filled up add nothing, their gradient is 0
   std::fill_n(ones, kTileRows, 1.f);
   for (int64_t i = 0; i < tile.count; ++i) {
     lse[i] = *tile.row(part.lse, i) * std::numbers::log2e_v<float>;
-    delta[i] = kernels.dot(grad + i * head.dim, tile.row(part.out, i), head.head_dim) * head.scale;
+    delta[i] = kernels.dot(grad + i * head.dim, tile.row(part.out, i), head.head_dim) * segment.scale;
   }
   const int64_t end = std::min(part.end, tile.last);
   for (int64_t begin = part.begin; begin < end; begin += kTileKeys) {

@@ -27,14 +27,15 @@ struct HeadShape {
   int64_t rows, share, head_dim;
   int64_t keys;
   int64_t dim;  // head_dim filled up to a multiple of kDimBlock
-  bool causal;  // a query of token t sees keys 0..t
-  float scale;
+  bool causal;  // a query of token t sees keys 0 .. before + t
+  int64_t before = 0;
 };
 
 // Its numbers, of type float or, in bfloat16, uint16_t.
 template <class Number>
 struct SegmentHead {
   HeadShape shape;
+  float scale;          // of scores
   const Number *k, *v;  // [keys filled up, dim], dense, what is filled up being 0
   RowView<const Number> q;
 };

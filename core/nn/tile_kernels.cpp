@@ -1,35 +1,10 @@
 #include "core/nn/tile_kernels.h"
 
-#include <cmath>
-#include <limits>
-
-#include "core/nn/tile_product.h"
+#include "core/nn/panel_steps.h"
 
 namespace golong::nn {
 namespace kernel {
 namespace {
-
-constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
-
-template <int Lanes>
-using Pair = Floats<Lanes>[2];
-
-template <int Lanes>
-GOLONG_INLINE void load_pair(const float* from, Pair<Lanes>& to) {
-  std::memcpy(to, from, sizeof to);
-}
-template <int Lanes>
-GOLONG_INLINE void store_pair(const Pair<Lanes>& from, float* to) {
-  std::memcpy(to, from, sizeof from);
-}
-
-// What stands for a key that a row does not see.
-template <int Lanes>
-GOLONG_INLINE void hide(const PanelRows& rows, int64_t key, int v, float instead, Floats<Lanes>& x) {
-  Ints<Lanes> seen;
-  std::memcpy(&seen, rows.seen + v * Lanes, sizeof seen);
-  x = seen > static_cast<int32_t>(key) ? x : Floats<Lanes>{} + instead;
-}
 
 template <int Lanes>
 GOLONG_INLINE void score_panel(const PanelRows& rows, const KeyTile& keys, const float* q, const KeyRows& scores,
@@ -38,17 +13,8 @@ GOLONG_INLINE void score_panel(const PanelRows& rows, const KeyTile& keys, const
   Pair<Lanes> top;
   load_pair<Lanes>(highest, top);
   for (int64_t j = 0; j < keys.count; j += kRows) {
-    SumBlock<Lanes> sum = {};
-    add_product<Lanes>({keys.k + j * keys.dim, keys.dim, 1}, q, 2 * Lanes, keys.dim, sum);
-    if (keys.begin + j + kRows > rows.whole) {
-      each_of_block<Lanes>([&](int i, int v) __attribute__((always_inline)) {
-        hide<Lanes>(rows, keys.begin + j + i, v, kMinusInfinity, sum[i][v]);
-      });
-    }
-    each_of_block<Lanes>([&](int i, int v) __attribute__((always_inline)) {
-      top[v] = sum[i][v] > top[v] ? sum[i][v] : top[v];
-      store(sum[i][v], scores.data + (j + i) * scores.step + v * Lanes);
-    });
+    score_block<Lanes>(rows, keys.begin + j, {keys.k + j * keys.dim, keys.dim, 1}, keys.dim, q,
+                       {scores.data + j * scores.step, scores.step}, top);
   }
   store_pair<Lanes>(top, highest);
 }
@@ -99,12 +65,7 @@ GOLONG_INLINE void gather_panel(const float* numbers, const KeyTile& keys, const
   for (int64_t d = 0; d < keys.dim; d += kBlockRows<Lanes>, result += kBlockRows<Lanes> * 2 * Lanes) {
     SumBlock<Lanes> sum = {};
     add_product<Lanes>({numbers + d, 1, keys.dim}, weights.data, weights.step, keys.count, sum);
-    each_of_block<Lanes>([&](int i, int v) __attribute__((always_inline)) {
-      float* to = result + (i * 2 + v) * Lanes;
-      Floats<Lanes> before;
-      load(to, before);
-      store(before * keep[v] + sum[i][v], to);
-    });
+    add_block<Lanes>(sum, keep, result);
   }
 }
 

@@ -160,6 +160,13 @@ std::vector<std::string> Group::gather(const std::string& text) const {
   return texts;
 }
 
+double Group::largest(double number) const {
+  if (alone()) return number;
+  const at::Tensor all = at::empty({size()}, at::kDouble);
+  gather(all, at::full({1}, number, at::kDouble));
+  return all.max().item<double>();
+}
+
 void Group::barrier() const {
   if (alone()) return;
   state_->begin("barrier", 0, {}, [](c10d::Backend& backend) { return backend.barrier(); }).wait();

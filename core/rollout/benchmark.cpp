@@ -18,7 +18,7 @@ namespace {
 
 std::vector<Prompt> random_prompts(const RolloutWork& work, int64_t vocabulary) {
   std::vector<Prompt> prompts;
-  for (int64_t g = 0; g < work.groups; ++g) {
+  for (int64_t g = work.first_group; g < work.first_group + work.groups; ++g) {
     RandomSequence random(random_key({static_cast<uint64_t>(g)}));
     Prompt& prompt = prompts.emplace_back();
     prompt.uid = std::to_string(g);
@@ -58,7 +58,7 @@ LeastWork least_work(const Model& model, const RolloutWork& work) {
 
 }  // namespace
 
-RolloutSpeed measure_rollout(const Model& model, const RolloutWork& work) {
+RolloutSpeed measure_rollout(const Model& model, const RolloutWork& work, const parallel::Group& ranks) {
   if (const int64_t tokens = work.prompt_tokens + work.new_tokens; tokens > model.shape().max_positions) {
     fail("a prompt of ", work.prompt_tokens, " and a response of ", work.new_tokens,
          " tokens are more than the model's ", model.shape().max_positions, " positions");
@@ -73,8 +73,9 @@ RolloutSpeed measure_rollout(const Model& model, const RolloutWork& work) {
   for (int64_t i = 0; i < work.repetitions; ++i) {
     RolloutEngine engine(model, {.max_running_responses = work.n * work.groups});
     page_bytes = engine.page_bytes();
-    const double seconds = nn::fastest_seconds(
-        1, [&] { engine.generate(random_prompts(work, model.shape().vocabulary), sampling, 0, Stream::eval, i); });
+    ranks.barrier();
+    const double seconds = ranks.largest(nn::fastest_seconds(
+        1, [&] { engine.generate(random_prompts(work, model.shape().vocabulary), sampling, 0, Stream::eval, i); }));
     if (i > 0 && seconds >= speed.seconds) continue;
     speed.seconds = seconds;
     best = engine.stats();

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "core/model/model.h"
+#include "core/parallel/group.h"
 
 namespace golong {
 
@@ -11,6 +12,7 @@ struct RolloutWork {
   int64_t n = 16;
   int64_t new_tokens = 128;  // of each response; nothing stops one before
   int64_t groups = 1;        // prompts of random tokens, with nothing in common
+  int64_t first_group = 0;   // other ranks have other prompts
   int64_t repetitions = 3;   // the fastest counts
 };
 
@@ -32,6 +34,7 @@ struct RolloutSpeed {
   double decode_matmul_share = 0;
 };
 
-RolloutSpeed measure_rollout(const Model& model, const RolloutWork& work);
+// All of `ranks` call it together and begin each repetition together: `seconds` are those of the slowest rank.
+RolloutSpeed measure_rollout(const Model& model, const RolloutWork& work, const parallel::Group& ranks = {});
 
 }  // namespace golong

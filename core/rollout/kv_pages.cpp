@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/Dispatch.h>
 
+#include <algorithm>
 #include <cassert>
 
 #include "core/base/error.h"
@@ -11,22 +12,29 @@
 namespace golong {
 namespace {
 
-// k and v are dense [count, Hkv, D].
+// Tokens whose rows are dense [Hkv, D], written behind `start` tokens of the list. They are taken by the blocks in
+// which their keys lie, so that writes follow each other.
 template <class T>
 void write_tokens(const KvPages& pages, const PageList& list, int64_t layer, int64_t start, int64_t count,
                   const T* keys, const T* values) {
   const PageLayout& layout = pages.layout();
-  const int64_t d = layout.head_dim, kv_heads = pages.kv_heads();
-  for (int64_t i = 0; i < count; ++i) {
+  const int64_t d = layout.head_dim, kv_heads = pages.kv_heads(), token = kv_heads * d;
+  for (int64_t i = 0, tokens; i < count; i += tokens) {
     const int64_t slot = (start + i) % kPageTokens;
     const int32_t page = list.pages[static_cast<size_t>((start + i) / kPageTokens)];
+    tokens = std::min(PageLayout::kBlock - slot % PageLayout::kBlock, count - i);
     for (int64_t h = 0; h < kv_heads; ++h) {
       T *page_keys = pages.keys<T>(page, layer, h), *page_values = pages.values<T>(page, layer, h);
-      const T* key = keys + (i * kv_heads + h) * d;
-      const T* value = values + (i * kv_heads + h) * d;
+      const T *key = keys + i * token + h * d, *value = values + i * token + h * d;
       for (int64_t j = 0; j < d; ++j) {
-        page_keys[layout.key(slot, j)] = key[j];
-        page_values[layout.value(slot, j)] = value[j];
+        T* to = page_keys + layout.key(slot, j);
+        for (int64_t t = 0; t < tokens; ++t) to[t] = key[t * token + j];
+      }
+      for (int64_t t = 0; t < tokens; ++t) {
+        for (int64_t j = 0; j < d; j += PageLayout::kBlock) {
+          std::copy_n(value + t * token + j, std::min(PageLayout::kBlock, d - j),
+                      page_values + layout.value(slot + t, j));
+        }
       }
     }
   }
@@ -88,11 +96,13 @@ void KvPages::give_back() {
   free_.clear();
 }
 
-void KvPages::write(const PageList& list, int64_t layer, int64_t start, const at::Tensor& k, const at::Tensor& v) {
-  assert(pages_of(start + k.size(0)) <= static_cast<int64_t>(list.pages.size()));
+void KvPages::write(const PageList& list, int64_t layer, int64_t start, const at::Tensor& k, const at::Tensor& v,
+                    int64_t row, int64_t count) {
+  assert(pages_of(start + count) <= static_cast<int64_t>(list.pages.size()));
+  const int64_t from = row * kv_heads_ * layout_.head_dim;
   AT_DISPATCH_FLOATING_TYPES_AND(at::kBFloat16, dtype_, "write", [&] {
-    write_tokens<scalar_t>(*this, list, layer, start, k.size(0), k.const_data_ptr<scalar_t>(),
-                           v.const_data_ptr<scalar_t>());
+    write_tokens<scalar_t>(*this, list, layer, start, count, k.const_data_ptr<scalar_t>() + from,
+                           v.const_data_ptr<scalar_t>() + from);
   });
 }
 

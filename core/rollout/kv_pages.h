@@ -31,8 +31,10 @@ class KvPages {
 
   void give_back();  // all memory; nobody may hold a page
 
-  // The CPU: writes keys and values [count, Hkv, D] of one layer, dense, behind `start` tokens of the list.
-  void write(const PageList& list, int64_t layer, int64_t start, const at::Tensor& k, const at::Tensor& v);
+  // The CPU: writes `count` tokens of one layer, from row `row` on of keys and values [rows, Hkv, D], dense, behind
+  // `start` tokens of the list.
+  void write(const PageList& list, int64_t layer, int64_t start, const at::Tensor& k, const at::Tensor& v, int64_t row,
+             int64_t count);
 
   // The CPU: the keys and the values of a page.
   template <class T>

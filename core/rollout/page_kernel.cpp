@@ -83,6 +83,30 @@ GOLONG_INLINE float soften(Floats<Lanes>* scores, int64_t blocks, int64_t seen, 
   return shrink;
 }
 
+// Asks for what is read next while there is something to multiply: memory and multipliers are then busy at once. The
+// processor by itself does not look past the end of a page.
+class Soon {
+ public:
+  // It is to be asked for in about so many parts.
+  Soon(const PageRun& run, int64_t parts) : run_(run) {
+    int64_t pages = 0;
+    while (pages < kRunPages && run.soon[pages]) ++pages;
+    lines_ = pages * run.soon_bytes / (parts * kLine) + 1;
+  }
+  GOLONG_INLINE void ask_for_part() {
+    for (int64_t line = 0; line < lines_ && page_ < kRunPages && run_.soon[page_]; ++line) {
+      __builtin_prefetch(run_.soon[page_] + byte_, 0, 2);
+      byte_ += kLine;
+      if (byte_ >= run_.soon_bytes) byte_ = 0, ++page_;
+    }
+  }
+
+ private:
+  static constexpr int64_t kLine = 64;
+  const PageRun& run_;
+  int64_t lines_, page_ = 0, byte_ = 0;
+};
+
 // result[n] = result[n] * keep[n] + sum_j weights[n][j] values[j], for V vectors of dimensions from `d`, over the first
 // `most` keys of the run.
 template <int Lanes, int N, int V>
@@ -121,7 +145,7 @@ GOLONG_INLINE void add_dimensions(const Scores<Lanes, N>& weights, const float* 
 }
 
 template <int Lanes, int N>
-GOLONG_INLINE void visit(const Queries& queries, const PageRun& run, const Gathered& to, int64_t first) {
+GOLONG_INLINE void visit(const Queries& queries, const PageRun& run, const Gathered& to, int64_t first, Soon& soon) {
   const PageLayout& layout = queries.layout;
   const int64_t stride = layout.value_stride(), most = run.seen_by(first + N - 1);  // the last query sees most
   Scores<Lanes, N> scores;
@@ -129,6 +153,7 @@ GOLONG_INLINE void visit(const Queries& queries, const PageRun& run, const Gathe
   for (int64_t b = 0; b < blocks; b += 2) {
     const int64_t page = b / kBlocks<Lanes>, offset = layout.key(b % kBlocks<Lanes> * Lanes, 0);
     score<Lanes, N>(queries.data + first * stride, stride, layout.head_dim, run.keys[page] + offset, scores, b);
+    soon.ask_for_part();
   }
   float keep[N];
 #pragma GCC unroll 8
@@ -146,10 +171,11 @@ GOLONG_INLINE void visit(const Queries& queries, const PageRun& run, const Gathe
 template <int Lanes>
 GOLONG_INLINE void visit_pages(const Queries& queries, const PageRun& run, const Gathered& gathered) {
   constexpr int kMany = Lanes == 16 ? 8 : 4;  // as many as there are registers for their accumulators
+  Soon soon(run, (queries.count + kMany - 1) / kMany * (kRunTokens / (2 * Lanes)));
   int64_t i = 0;
-  for (; i + kMany <= queries.count; i += kMany) visit<Lanes, kMany>(queries, run, gathered, i);
-  for (; i + 2 <= queries.count; i += 2) visit<Lanes, 2>(queries, run, gathered, i);
-  for (; i < queries.count; ++i) visit<Lanes, 1>(queries, run, gathered, i);
+  for (; i + kMany <= queries.count; i += kMany) visit<Lanes, kMany>(queries, run, gathered, i, soon);
+  for (; i + 2 <= queries.count; i += 2) visit<Lanes, 2>(queries, run, gathered, i, soon);
+  for (; i < queries.count; ++i) visit<Lanes, 1>(queries, run, gathered, i, soon);
 }
 
 template <int Lanes>

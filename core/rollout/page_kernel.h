@@ -26,6 +26,8 @@ struct PageRun {
   const float* keys[kRunPages];
   const float* values[kRunPages];
   int64_t valid, per_token;
+  const char* soon[kRunPages];  // `soon_bytes` each that will be read next, or nullptr
+  int64_t soon_bytes;
 
   int64_t seen_by(int64_t query) const {
     const int64_t seen = per_token > 0 ? valid + query / per_token : valid;

@@ -8,46 +8,16 @@
 #include <numbers>
 
 #include "core/nn/share_out.h"
+#include "core/rollout/float_pages.h"
 #include "core/rollout/page_kernel.h"
+#include "core/rollout/prompt_attention.h"
 
 namespace golong {
 namespace {
 
 constexpr int64_t kBlockRows = 64;  // rows of one task: enough queries for each page that is read
 
-// Keys and values of a run of pages as floats: the pages themselves, or a converted copy.
-template <class T>
-class FloatPages {
- public:
-  FloatPages(const KvPages& pages, int64_t layer, int64_t kv_head)
-      : pages_(pages),
-        layer_(layer),
-        kv_head_(kv_head),
-        size_(pages.layout().size()),
-        copy_(std::is_same_v<T, float> ? 0 : static_cast<size_t>(size_ * kRunPages)) {}
-
-  // Page `index` of a run.
-  void set(PageRun& run, int64_t index, int32_t page) {
-    const T* keys = pages_.keys<T>(page, layer_, kv_head_);  // the values follow
-    const float* from;
-    if constexpr (std::is_same_v<T, float>) {
-      from = keys;
-    } else {
-      float* to = copy_.data() + index * size_;
-      widen_numbers(reinterpret_cast<const uint16_t*>(keys), size_, to);
-      from = to;
-    }
-    run.keys[index] = from;
-    run.values[index] = from + pages_.layout().head_dim * kPageTokens;
-  }
-
- private:
-  const KvPages& pages_;
-  int64_t layer_, kv_head_, size_;
-  std::vector<float> copy_;
-};
-
-// Rows of one group and one key-value head, for one thread.
+// Rows of one group of responses and one key-value head, for one thread.
 struct Task {
   const PagedGroup* group;
   int64_t kv_head;
@@ -74,7 +44,7 @@ class Layer {
     Block block{std::vector<float>(size, 0.f), std::vector<float>(size, 0.f),
                 std::vector<float>(static_cast<size_t>(queries), 0.f),
                 std::vector<float>(static_cast<size_t>(queries), -std::numeric_limits<float>::infinity()),
-                FloatPages<T>(pages_, layer_, task.kv_head)};
+                FloatPages<T>(pages_, layer_, task.kv_head, kRunPages)};
     const auto place = [&](int64_t i) {
       const int64_t row = task.group->first_row + task.begin + i / share;
       return (row * heads_ + task.kv_head * share + i % share) * d;
@@ -100,10 +70,8 @@ class Layer {
   };
 
   void visit_all(const Task& task, int64_t share, Block& block) const {
-    if (task.group->prompt) {
-      const int64_t seen = task.group->prompt->tokens;
-      visit(*task.group->prompt, {0, (task.end - task.begin) * share, seen, 0}, block);
-    }
+    const PageList& prompt = *task.group->prompt;
+    visit(prompt, {0, (task.end - task.begin) * share, prompt.tokens, 0}, block);
     int64_t row = 0;  // of the group
     for (const PagedSpan& span : task.group->spans) {
       const int64_t first = std::max(row, task.begin), last = std::min(row + span.count, task.end);
@@ -125,9 +93,16 @@ class Layer {
     const int64_t stride = pages_.layout().value_stride();
     const int64_t most = seen.tokens + (seen.per_token > 0 ? (seen.count - 1) / seen.per_token : 0);
     for (int64_t start = 0; start < most; start += kRunTokens) {
-      PageRun run{{}, {}, seen.tokens - start, seen.per_token};
+      PageRun run{
+          {}, {}, seen.tokens - start, seen.per_token, {}, pages_.layout().size() * static_cast<int64_t>(sizeof(T))};
       for (int64_t p = 0; p < kRunPages && start + p * kPageTokens < most; ++p) {
-        block.pages.set(run, p, list.pages[static_cast<size_t>(start / kPageTokens + p)]);
+        const auto page = block.pages.get(p, list.pages[static_cast<size_t>(start / kPageTokens + p)]);
+        run.keys[p] = page.keys;
+        run.values[p] = page.values;
+      }
+      for (int64_t p = 0; p < kRunPages && start + kRunTokens + p * kPageTokens < most; ++p) {
+        const int32_t page = list.pages[static_cast<size_t>(start / kPageTokens + kRunPages + p)];
+        run.soon[p] = reinterpret_cast<const char*>(block.pages.stored(page));
       }
       // Queries that see nothing of this run yet are left out.
       const int64_t skip = run.valid < 1 ? (1 - run.valid) * seen.per_token : 0;
@@ -149,6 +124,7 @@ class Layer {
 std::vector<Task> tasks_of(const std::vector<PagedGroup>& groups, int64_t kv_heads) {
   std::vector<Task> tasks;
   for (const PagedGroup& group : groups) {
+    if (!group.prompt) continue;
     const int64_t rows = group.rows();
     for (int64_t begin = 0; begin < rows; begin += kBlockRows) {
       for (int64_t head = 0; head < kv_heads; ++head) {
@@ -156,20 +132,36 @@ std::vector<Task> tasks_of(const std::vector<PagedGroup>& groups, int64_t kv_hea
       }
     }
   }
-  // Of a prompt the last rows see most: the longest tasks first, so that threads end together.
-  std::reverse(tasks.begin(), tasks.end());
   return tasks;
 }
 
+// Long spans are cut at pages, so that all threads write.
 void write_all(const at::Tensor& k, const at::Tensor& v, KvPages& pages, const std::vector<PagedGroup>& groups,
                int64_t layer) {
+  struct Piece {
+    const PagedSpan* span;
+    int64_t row, offset, count;
+  };
+  std::vector<Piece> pieces;
   for (const PagedGroup& group : groups) {
     int64_t row = group.first_row;
     for (const PagedSpan& span : group.spans) {
-      pages.write(*span.own, layer, span.start, k.narrow(0, row, span.count), v.narrow(0, row, span.count));
+      for (int64_t i = 0, count; i < span.count; i += count) {
+        count = std::min(kPageTokens - (span.start + i) % kPageTokens, span.count - i);
+        pieces.push_back({&span, row, i, count});
+      }
       row += span.count;
     }
   }
+  constexpr int64_t kEnoughRows = 256;  // fewer are not worth a second thread
+  const auto count = static_cast<int64_t>(pieces.size());
+  const int64_t grain = std::max<int64_t>(1, kEnoughRows * count / std::max<int64_t>(1, k.size(0)));
+  at::parallel_for(0, count, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const auto& [span, row, offset, tokens] = pieces[static_cast<size_t>(i)];
+      pages.write(*span->own, layer, span->start + offset, k, v, row + offset, tokens);
+    }
+  });
 }
 
 }  // namespace
@@ -186,12 +178,23 @@ at::Tensor paged_attention(const at::Tensor& q, const at::Tensor& k, const at::T
   at::Tensor out = at::empty_like(queries);
   // All is written before anybody reads: a group may see pages that another of the same forward writes.
   write_all(k.contiguous(), v.contiguous(), pages, groups, layer);
+  const PromptAttention prompts(queries, out, groups, pages, layer, scale);
   const std::vector<Task> tasks = tasks_of(groups, pages.kv_heads());
   AT_DISPATCH_FLOATING_TYPES_AND(at::kBFloat16, q.scalar_type(), "paged_attention", [&] {
     const Layer<scalar_t> step(queries.const_data_ptr<scalar_t>(), out.mutable_data_ptr<scalar_t>(), q.size(1), scale,
                                layer, pages);
-    nn::share_out(static_cast<int64_t>(tasks.size()), [&](int64_t i) { step.run(tasks[static_cast<size_t>(i)]); });
+    nn::share_out(
+        prompts.tiles() + static_cast<int64_t>(tasks.size()),
+        [&] { return at::empty({prompts.scratch()}, at::kFloat); },
+        [&](int64_t i, const at::Tensor& scratch) {
+          if (i < prompts.tiles()) {
+            prompts.run(i, scratch.mutable_data_ptr<float>());
+          } else {
+            step.run(tasks[static_cast<size_t>(i - prompts.tiles())]);
+          }
+        });
   });
+  prompts.finish();
   return out;
 }
 

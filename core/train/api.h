@@ -81,6 +81,7 @@ struct EngineBenchOptions {
 // `golong bench rollout`: see core/rollout/benchmark.h.
 struct RolloutBenchOptions : EngineBenchOptions {
   int64_t new_tokens = 128;
+  int64_t expert = 1;  // as parallel.expert; all other ranks are replicas
 };
 
 // `golong bench train`: see core/train/benchmark.h.

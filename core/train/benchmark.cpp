@@ -196,14 +196,6 @@ int64_t formula_bytes(const Model& model, const TrainBenchOptions& options) {
   return scale::update_bytes(work, options.parallel);
 }
 
-// The largest of all ranks.
-int64_t largest(const parallel::World& world, int64_t number) {
-  for (const std::string& text : world.all().gather(std::to_string(number))) {
-    number = std::max<int64_t>(number, std::stoll(text));
-  }
-  return number;
-}
-
 json::object numbers_of(const TrainSpeed& speed, const TrainBenchOptions& options) {
   return {{"dtype", options.dtype},
           {"device", options.device},
@@ -247,8 +239,11 @@ std::string bench_train(const TrainBenchOptions& options) {
   const TrainSpeed speed = measure_training(*model, std::move(batch), options, {&mesh, &states, nullptr, method});
   json::object result = numbers_of(speed, options);
   result["ranks"] = world->rank().size;
-  result["peak_bytes"] = largest(*world, speed.peak_bytes);
-  result["state_bytes"] = largest(*world, speed.state_bytes);
+  const auto largest = [&](int64_t bytes) {
+    return static_cast<int64_t>(world->all().largest(static_cast<double>(bytes)));
+  };
+  result["peak_bytes"] = largest(speed.peak_bytes);
+  result["state_bytes"] = largest(speed.state_bytes);
   result["sent_bytes"] = world->traffic().bytes_sent / speed.updates;  // by this rank, for an update
   if (options.batch.empty()) result["sent_formula_bytes"] = formula_bytes(*model, options);
   result["wait_seconds"] = world->traffic().seconds / static_cast<double>(speed.updates);

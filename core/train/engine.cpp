@@ -14,7 +14,6 @@
 #include "core/eval/evaluate.h"
 #include "core/nn/device.h"
 #include "core/report/progress.h"
-#include "core/rollout/benchmark.h"
 #include "core/rollout/options.h"
 #include "core/train/api.h"
 #include "core/train/benchmark.h"
@@ -23,6 +22,7 @@
 #include "core/train/generate.h"
 #include "core/train/grpo.h"
 #include "core/train/logprobs.h"
+#include "core/train/rollout_benchmark.h"
 #include "core/train/sft.h"
 #include "core/train/workspace.h"
 
@@ -104,33 +104,6 @@ void make_fresh_model(const std::string& config_json, const std::string& output,
   ModelShape shape = read_shape(config_json);
   fs::path source = fs::is_directory(config_json) ? fs::path(config_json) : fs::path(config_json).parent_path();
   save_model(*make_model(shape, at::kFloat, at::kCPU, seed), output, at::kFloat, source);
-}
-
-std::string bench_rollout(const RolloutBenchOptions& options) {
-  keep_memory();
-  if (options.threads > 0) at::set_num_threads(static_cast<int>(options.threads));
-  const RolloutWork work{options.prompt_tokens, options.n, options.new_tokens, options.groups, options.repetitions};
-  const RolloutSpeed speed = measure_rollout(*model_to_measure(options, nn::open_device(options.device)), work);
-  return to_json(
-      json::object{{"prompt_tokens", work.prompt_tokens},
-                   {"n", work.n},
-                   {"new_tokens", work.new_tokens},
-                   {"groups", work.groups},
-                   {"dtype", options.dtype},
-                   {"device", options.device},
-                   {"threads", at::get_num_threads()},
-                   {"seconds", speed.seconds},
-                   {"time_to_first_token_s", speed.first_token_seconds},
-                   {"prefill_tokens_per_s", speed.prefill_tokens},
-                   {"decode_tokens_per_s", speed.decode_tokens},
-                   {"new_tokens_per_s", static_cast<double>(work.groups * work.n * work.new_tokens) / speed.seconds},
-                   {"peak_bytes", speed.peak_bytes},
-                   {"kv_bytes", speed.kv_bytes},
-                   {"kv_formula_bytes", speed.kv_formula_bytes},
-                   {"memory_bandwidth_bytes_per_s", speed.memory_bandwidth},
-                   {"matmul_flops_per_s", speed.matmul_flops},
-                   {"decode_bandwidth_share", speed.decode_bandwidth_share},
-                   {"decode_matmul_share", speed.decode_matmul_share}});
 }
 
 std::string describe() {

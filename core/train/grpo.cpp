@@ -6,7 +6,6 @@
 
 #include <ATen/ATen.h>
 
-#include "core/base/bytes.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/file_lock.h"
@@ -33,6 +32,7 @@
 #include "core/train/learner.h"
 #include "core/train/overlong.h"
 #include "core/train/packing.h"
+#include "core/train/rank_step.h"
 #include "core/train/ranks.h"
 #include "core/train/reference.h"
 #include "core/train/run_files.h"
@@ -58,7 +58,7 @@ class GrpoRun {
   Metrics step(int64_t step);
   std::optional<Metrics> whole_step(int64_t step);
   bool agree_to_stop();
-  void add_rank_metrics(Metrics& metrics);
+  void add_rank_metrics(int64_t step, Metrics& metrics);
   RunState state() { return {config_, work_, reference_, normalizer_, collector_, learner_, address(states_)}; }
   void save(int64_t step);
   int64_t restore();
@@ -237,30 +237,20 @@ Metrics GrpoRun::step(int64_t step) {
   for (const Group& group : groups) tokens += static_cast<double>(packed_tokens(group));
   add(metrics, speed_metrics(metrics, tokens, peak_flops_ * static_cast<double>(mesh_.shape.ranks())));
   metrics["perf/peak_memory_bytes"] = static_cast<double>(memory_.peak());
-  add_rank_metrics(metrics);
+  add_rank_metrics(step, metrics);
   memory_ = nn::PeakMemory(work_.model->device());
   metrics["time/save"] = std::exchange(save_seconds_, 0);
   return metrics;
 }
 
 // What ranks did for each other in this step. Who waits least is who the others wait for.
-void GrpoRun::add_rank_metrics(Metrics& metrics) {
+void GrpoRun::add_rank_metrics(int64_t step, Metrics& metrics) {
   if (mesh_.alone()) return;
-  const parallel::Traffic& now = world_->traffic();
-  Encoder out;
-  out.number(now.seconds - traffic_.seconds).number(static_cast<double>(now.bytes_sent - traffic_.bytes_sent));
-  out.number(metrics.at("perf/peak_memory_bytes"));
+  const parallel::Traffic now = world_->traffic();
+  const RankStep mine{now.seconds - traffic_.seconds, static_cast<double>(now.bytes_sent - traffic_.bytes_sent),
+                      metrics.at("perf/peak_memory_bytes"), states_->fingerprint()};
   traffic_ = now;
-  double sent = 0, peak = 0;
-  const std::vector<std::string> all = world_->all().gather(out.take());
-  for (size_t rank = 0; rank < all.size(); ++rank) {
-    Decoder in(all[rank]);
-    metrics["ranks/wait_seconds/" + std::to_string(rank)] = in.number<double>();
-    sent += in.number<double>();
-    peak = std::max(peak, in.number<double>());
-  }
-  metrics["ranks/sent_bytes"] = sent;
-  metrics["perf/peak_memory_bytes"] = peak;
+  for (const auto& [name, value] : rank_metrics(mesh_, step, mine)) metrics[name] = value;
 }
 
 // All ranks ask at the same places; where one was asked to stop all do.

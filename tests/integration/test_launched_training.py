@@ -85,6 +85,18 @@ def test_a_signal_saves_and_stops(golong, config, untouched, tmp_path):
     check_same(tmp_path / "run", untouched)
 
 
+def test_an_error_of_one_rank_in_an_update(golong, config, tmp_path):
+    """No checkpoint is made of a step that one rank could not end; the last one stays, and another try starts there."""
+    library = golong.bad_plugins / "bad_normalizers.so"
+    more = ("--set", f'plugins.path=["{library}"]', "--set", 'train.normalizer="bad_one_rank"', "--set",
+            "checkpoint.every=100")
+    result = golong("launch", "--nproc", 2, *train(config, tmp_path / "run", *more), env=ONE_THREAD)
+    assert result.returncode == 5, result.stderr
+    assert "[rank 1] golong: " in result.stderr and "no such luck" in result.stderr
+    assert "rank 1 failed: " in result.stderr  # as rank 0 tells it
+    assert list((tmp_path / "run" / "checkpoints").glob("step-*")) == []
+
+
 def test_mistakes_are_not_tried_again(golong, config, untouched):
     result = golong("launch", "--nproc", 2, "--restarts", 3, *train(config, untouched))  # not empty, without --resume
     assert result.returncode == 1 and "holds the checkpoints of a run" in result.stderr

@@ -10,7 +10,7 @@ import pytest
 
 from tests.launched import children, free_port
 from tests.run_files import documented_metric, metrics_by_step
-from tests.tiny_run import ROOT, make_model, metrics_of, state_of, write_config
+from tests.tiny_run import EXPERTS, ROOT, make_model, metrics_of, state_of, write_config
 
 # What differs with the mesh: times, memory, traffic, and how much of the prompts was found in other prompts' pages.
 OF_THE_MESH = ("ranks/", "rollout/shared_token_share", "rollout/recomputed_tokens")
@@ -77,6 +77,27 @@ def test_a_mesh_makes_the_steps_of_one_rank(golong, config, one_rank, tmp_path, 
         assert documented(name), name
         if name.startswith("ranks/wait_seconds/"):
             assert value >= 0
+
+
+@pytest.fixture(scope="module")
+def experts(golong, tmp_path_factory):
+    """The config of a model with experts, and a run of one rank with it."""
+    folder = tmp_path_factory.mktemp("experts")
+    config = write_config(make_model(golong, folder, EXPERTS), folder)
+    train(golong, config, folder / "run", 1, run_threads=1, train_steps=2)
+    return config, folder / "run"
+
+
+@pytest.mark.parametrize("more", [dict(), dict(parallel_context=2, train_recompute='"all"'), dict(parallel_shard=2)],
+                         ids=["alone", "context", "shard"])
+def test_experts_on_ranks_make_the_steps_of_one_rank(golong, experts, tmp_path, more):
+    config, one = experts
+    run = tmp_path / "run"
+    train(golong, config, run, 4 if more else 2, parallel_expert=2, train_steps=2, **more)
+    found = metrics_of(run)
+    compare(found, {step: values for step, values in metrics_of(one).items() if step <= 1})
+    assert sorted(found) == [1, 2]
+    train(golong, config, run, 1, "--resume", train_steps=3)  # their checkpoint opens in one process
 
 
 def test_a_checkpoint_opens_on_any_mesh(golong, config, one_rank, tmp_path):
@@ -178,6 +199,20 @@ def test_restarts_go_on_by_themselves(golong, config, untouched, tmp_path):
     assert "restart 1" in errors
     files, whole = state_of(run), state_of(untouched)
     assert [name for name in whole.keys() | files.keys() if files.get(name) != whole.get(name)] == []
+
+
+def test_the_benchmark_of_generation_on_many_ranks(golong, model, experts):
+    command = ["bench", "rollout", "--prompt-tokens", 64, "--new-tokens", 8, "--n", 4, "--groups", 4, "--repetitions", 1,
+               "--threads", 1]
+    config, _ = experts
+    for more in (["--model", model], ["--model", config.parent / "tiny", "--expert", 2]):
+        one, many = (json.loads(golong(*launch, *command, *more[:2], *end).stdout)
+                     for launch, end in (([], []), (["launch", "--nproc", 2], more[2:])))
+        assert many["ranks"] == 2
+        assert many["kv_bytes"] == many["kv_formula_bytes"] == one["kv_bytes"] / 2
+        assert many["new_tokens_per_s"] == pytest.approx(4 * 4 * 8 / many["seconds"])
+    result = golong("launch", "--nproc", 2, *command[:-6], "--groups", 3, "--model", model)
+    assert result.returncode == 1 and "--groups 3 cannot be shared out evenly to 2 ranks" in result.stderr
 
 
 def test_the_benchmark_of_an_update_on_many_ranks(golong, model):

@@ -1,5 +1,7 @@
 // Normalizers that give back what they must not.
+#include <cstdlib>
 #include <limits>
+#include <string_view>
 
 #include "golong/plugin.hpp"
 
@@ -31,6 +33,15 @@ struct TooMany : Base {
 struct Throwing : Base {
   void compute(const Batch&, std::span<double>, const Metrics&) override { throw std::runtime_error("no such luck"); }
 };
+// On one of several ranks, as torchrun numbers them, from the second step on.
+struct OneRank : Base {
+  void compute(const Batch& batch, std::span<double> advantages, const Metrics& metrics) override {
+    Base::compute(batch, advantages, metrics);
+    const char* rank = std::getenv("RANK");
+    if (++steps_ > 1 && rank && std::string_view(rank) == "1") throw std::runtime_error("no such luck");
+  }
+  int steps_ = 0;
+};
 struct OddMetric : Base {
   void compute(const Batch& batch, std::span<double> advantages, const Metrics& metrics) override {
     Base::compute(batch, advantages, metrics);
@@ -54,5 +65,6 @@ GOLONG_LIBRARY("bad_normalizers", normalizer<NotANumber>("bad_nan", "1.0.0", "a 
                normalizer<TooFew>("bad_too_few", "1.0.0", "leaves out the last"),
                normalizer<TooMany>("bad_too_many", "1.0.0", "writes behind the end"),
                normalizer<Throwing>("bad_throwing", "1.0.0", "throws"),
+               normalizer<OneRank>("bad_one_rank", "1.0.0", "throws on rank 1"),
                normalizer<OddMetric>("bad_metric", "1.0.0", "an infinite metric"),
                normalizer<Counting>("counting", "1.0.0", "keeps a state"))

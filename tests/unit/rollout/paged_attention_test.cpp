@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "core/base/random.h"
 #include "core/rollout/kv_memory.h"
 #include "core/rollout/page_kernel.h"
+#include "core/rollout/page_tile.h"
 
 namespace golong {
 namespace {
@@ -27,7 +29,7 @@ void compare_visit(const PageKernels& version, int64_t head_dim, int64_t valid, 
   };
   std::vector<float> query = fill(count * stride), result(count * stride, 0.f), sum(count, 0.f),
                      highest(count, -std::numeric_limits<float>::infinity()), keys[kRunPages], values[kRunPages];
-  PageRun run{{}, {}, valid, per_token};
+  PageRun run{{}, {}, valid, per_token, {}, 0};
   for (int64_t p = 0; p * kPageTokens < run.seen_by(count - 1); ++p) {
     keys[p] = fill(head_dim * kPageTokens);
     values[p] = fill(kPageTokens * stride);
@@ -73,6 +75,66 @@ TEST(PageKernels, EachInstructionSetWidensBFloat16) {
     at::Tensor got = at::zeros({77});
     version.widen(static_cast<const uint16_t*>(numbers.const_data_ptr()), 77, got.mutable_data_ptr<float>());
     EXPECT_TRUE(got.equal(expected));
+  }
+}
+
+// Where keys lie changes no bit.
+void compare_tile(const PageTileKernels& version, int64_t head_dim, int64_t count) {
+  const PageLayout layout{head_dim};
+  const int64_t dim = (head_dim + nn::kDimBlock - 1) / nn::kDimBlock * nn::kDimBlock, width = version.rows.width;
+  constexpr int64_t begin = nn::kTileKeys;
+  const at::Tensor keys = at::zeros({nn::kTileKeys, dim}), values = at::zeros({nn::kTileKeys, dim}),
+                   q = at::randn({dim, width}), paged = at::zeros({kTilePages, layout.size()});
+  keys.narrow(1, 0, head_dim).normal_();
+  values.narrow(1, 0, head_dim).normal_();
+  PageTile tile{begin, count, layout, {}, {}};
+  for (int64_t j = 0; j < nn::kTileKeys; ++j) {
+    auto* page = paged[j / kPageTokens].mutable_data_ptr<float>();
+    for (int64_t d = 0; d < head_dim; ++d) {
+      page[layout.key(j % kPageTokens, d)] = keys[j][d].item<float>();
+      page[head_dim * kPageTokens + layout.value(j % kPageTokens, d)] = values[j][d].item<float>();
+    }
+    tile.keys[j / kPageTokens] = page;
+    tile.values[j / kPageTokens] = page + head_dim * kPageTokens;
+  }
+  std::vector<int32_t> seen;  // each row one more, the last sees all
+  for (int64_t row = 0; row < width; ++row) {
+    seen.push_back(static_cast<int32_t>(begin + std::max<int64_t>(1, count - width + 1 + row)));
+  }
+  const nn::PanelRows rows{seen.data(), seen[0]};
+  const auto run = [&](const auto& score, const auto& gather) {
+    const at::Tensor scores = at::zeros({nn::kTileKeys, width}), highest = at::full({width}, 0.25),
+                     result = at::full({dim, width}, 0.5), shrink = at::full({width}, 0.75);
+    const nn::KeyRows to{scores.mutable_data_ptr<float>(), width};
+    score(to, highest.mutable_data_ptr<float>());
+    const at::Tensor found = scores.narrow(0, 0, count).clone();
+    scores.nan_to_num_(0, 0, 0);  // so that they can be weights
+    gather(to, shrink.const_data_ptr<float>(), result.mutable_data_ptr<float>());
+    return std::vector<at::Tensor>{found, highest, result.narrow(0, 0, head_dim)};
+  };
+  const auto* queries = q.const_data_ptr<float>();
+  const nn::KeyTile dense{begin, count, dim, keys.const_data_ptr<float>(), values.const_data_ptr<float>()};
+  const std::vector<at::Tensor> expected =
+      run([&](const nn::KeyRows& to, float* highest) { version.rows.score(rows, dense, queries, to, highest); },
+          [&](const nn::KeyRows& weights, const float* shrink, float* result) {
+            version.rows.gather(dense.v, dense, weights, shrink, result);
+          });
+  const std::vector<at::Tensor> got =
+      run([&](const nn::KeyRows& to, float* highest) { version.score(rows, tile, queries, to, highest); },
+          [&](const nn::KeyRows& weights, const float* shrink, float* result) {
+            version.gather(tile, weights, shrink, result);
+          });
+  for (size_t i = 0; i < got.size(); ++i) {
+    EXPECT_TRUE(got[i].equal(expected[i]))
+        << i << ": head_dim " << head_dim << ", " << count << " keys, width " << width;
+  }
+}
+
+TEST(PageTileKernels, AreTheKernelsOfTraining) {
+  for (const PageTileKernels& version : page_tile_kernel_versions()) {
+    for (const int64_t head_dim : {8, 20, 32, 48, 128}) {
+      for (const int64_t count : {1, 40, 64, 65, 128}) compare_tile(version, head_dim, count);
+    }
   }
 }
 
@@ -139,13 +201,12 @@ void compare(Heads heads, at::ScalarType dtype, double tolerance) {
     keys.push_back(plain.random(length, heads.kv));
     values.push_back(plain.random(length, heads.kv));
   }
-  plain.pages().write(prompts[0], 1, 0, keys[0].narrow(0, 0, done), values[0].narrow(0, 0, done));
+  plain.pages().write(prompts[0], 1, 0, keys[0], values[0], 0, done);
   for (const Own& o : own) {
     lists.push_back(plain.list(o.before + o.fresh));
     keys.push_back(plain.random(o.before + o.fresh, heads.kv));
     values.push_back(plain.random(o.before + o.fresh, heads.kv));
-    if (o.before > 0)
-      plain.pages().write(lists.back(), 1, 0, keys.back().narrow(0, 0, o.before), values.back().narrow(0, 0, o.before));
+    if (o.before > 0) plain.pages().write(lists.back(), 1, 0, keys.back(), values.back(), 0, o.before);
   }
   std::vector<PagedGroup> groups{{nullptr, {{&prompts[0], done, lengths[0] - done}}, 0},
                                  {nullptr, {{&prompts[1], 0, lengths[1]}}, lengths[0] - done}};
