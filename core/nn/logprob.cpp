@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "core/nn/device_kernels.h"
 #include "core/nn/layers.h"
@@ -138,21 +139,36 @@ void in_parts(int64_t all, int64_t size, const Body& body) {
   for (int64_t start = 0; start < all; start += size) body(start, std::min(size, all - start));
 }
 
+// The same parts, the last one first.
+template <class Body>
+void in_parts_backwards(int64_t all, int64_t size, const Body& body) {
+  for (int64_t start = (all - 1) / size * size; start >= 0; start -= size) body(start, std::min(size, all - start));
+}
+
 // Logits of one tile after the other. Where the kernels read them as they come out of the product they are all written
 // into the same memory: an allocator that finds another place for each would take several times as much.
 class TileLogits {
  public:
+  TileLogits() = default;
+  // `memory` holds the first tile that is asked for.
+  explicit TileLogits(at::Tensor memory) : memory_(std::move(memory)), is_there_(memory_.defined()) {}
+
   at::Tensor of(const at::Tensor& hidden, const at::Tensor& head) {
     if (!has_row_kernels(head) && head.scalar_type() != at::kFloat) return logits(hidden, head);
     const int64_t numbers = hidden.size(0) * head.size(0);
+    const bool is_there = std::exchange(is_there_, false);
     if (!memory_.defined() || memory_.numel() < numbers) memory_ = at::empty({numbers}, hidden.options());
     at::Tensor tile = memory_.narrow(0, 0, numbers).view({hidden.size(0), head.size(0)});
-    at::mm_out(tile, hidden, head.t());
+    if (!is_there) at::mm_out(tile, hidden, head.t());
     return tile;
   }
 
+  // What holds the last tile, where the kernels have left it as it was.
+  at::Tensor memory() const { return memory_.defined() && has_row_kernels(memory_) ? memory_ : at::Tensor(); }
+
  private:
   at::Tensor memory_;
+  bool is_there_ = false;
 };
 
 struct LogprobFunction : torch::autograd::Function<LogprobFunction> {
@@ -169,6 +185,8 @@ struct LogprobFunction : torch::autograd::Function<LogprobFunction> {
       });
     });
     ctx->save_for_backward({hidden, head, targets, rows.normalizer, rows.mean});
+    // The backward pass begins at once, and with the last tile: it costs no memory that was not needed then anyway.
+    ctx->saved_data["last_tile"] = tiles.memory();
     ctx->saved_data["temperature"] = temperature;
     ctx->saved_data["tile_tokens"] = tile_tokens;
     ctx->saved_data["tile_vocabulary"] = tile_vocabulary;
@@ -186,20 +204,23 @@ struct LogprobFunction : torch::autograd::Function<LogprobFunction> {
                      to_entropy = gradients[1].to(at::kFloat).contiguous();
     const GradientSum grad_head = to_head ? GradientSum::of(head) : GradientSum();
     if (hidden.size(0) == 0) return {at::zeros_like(hidden), grad_head.returned, {}, {}, {}, {}};
-    TileLogits tiles;
+    TileLogits tiles(
+        std::exchange(ctx->saved_data["last_tile"], at::Tensor()).toTensor());  // its gradient overwrites it
+    const int64_t tile_tokens = ctx->saved_data["tile_tokens"].toInt(),
+                  tile_vocabulary = ctx->saved_data["tile_vocabulary"].toInt();
     at::Tensor grad_hidden;
     if (to_hidden) grad_hidden = at::empty(hidden.sizes(), hidden.options().dtype(at::kFloat));
-    in_parts(head.size(0), ctx->saved_data["tile_vocabulary"].toInt(), [&](int64_t first, int64_t width) {
+    in_parts_backwards(head.size(0), tile_vocabulary, [&](int64_t first, int64_t width) {
       const at::Tensor part = head.narrow(0, first, width);
       const at::Tensor grad_part = at::empty(part.sizes(), part.options().dtype(at::kFloat));
-      in_parts(hidden.size(0), ctx->saved_data["tile_tokens"].toInt(), [&](int64_t start, int64_t count) {
+      in_parts_backwards(hidden.size(0), tile_tokens, [&](int64_t start, int64_t count) {
         const at::Tensor some = hidden.narrow(0, start, count);
         const at::Tensor d = tile_backward(
             tiles.of(some, part), targets.narrow(0, start, count), first, temperature,
             {rows.normalizer.narrow(0, start, count), rows.mean.narrow(0, start, count), {}},
             {to_logprobs.narrow(0, start, count), to_entropy.narrow(0, start, count)}, head.scalar_type());
-        if (to_hidden) add_product(grad_hidden.narrow(0, start, count), d, part, first == 0);
-        if (to_head) add_product(grad_part, d.t(), some, start == 0);
+        if (to_hidden) add_product(grad_hidden.narrow(0, start, count), d, part, first + width == head.size(0));
+        if (to_head) add_product(grad_part, d.t(), some, start + count == hidden.size(0));
       });
       if (to_head) grad_head.sum.narrow(0, first, width).add_(grad_part);
     });

@@ -1,5 +1,5 @@
 // Log-probability of chosen tokens without a whole [tokens, vocabulary] matrix: logits are made tile by tile, and made
-// again in the backward pass.
+// again in the backward pass, but for the last tile.
 #pragma once
 #include <ATen/core/Tensor.h>
 

@@ -83,6 +83,19 @@ TEST(LogprobOptions, OnlyWhatNeedsAGradientGetsOne) {
   EXPECT_TRUE(at::equal(only_w.grad(), both_w.grad()));
 }
 
+// The tile that the forward pass leaves is used up by the first backward pass.
+TEST(LogprobOptions, TheBackwardPassCanRunTwice) {
+  at::Generator generator = at::detail::createCPUGenerator(4);
+  at::Tensor hidden = at::empty({6, 8}).normal_(0, 1, generator).requires_grad_(true);
+  at::Tensor head = at::empty({11, 8}).normal_(0, 1, generator).requires_grad_(true);
+  const at::Tensor sum = token_logprobs(hidden, head, at::arange(6), 1.0, {4, 5}).logprobs.sum();
+  sum.backward({}, /*retain_graph=*/true);
+  const at::Tensor to_hidden = hidden.grad().clone(), to_head = head.grad().clone();
+  sum.backward();
+  EXPECT_LT(difference(hidden.grad(), 2 * to_hidden), 1e-6);
+  EXPECT_LT(difference(head.grad(), 2 * to_head), 1e-6);
+}
+
 TEST(LogprobOptions, NoTokensGiveNoGradient) {
   at::Tensor hidden = at::zeros({0, 4}).requires_grad_(true), head = at::ones({3, 4}).requires_grad_(true);
   token_logprobs(hidden, head, at::empty({0}, at::kLong)).logprobs.sum().backward();
