@@ -16,10 +16,11 @@ constexpr uint64_t random_key(std::initializer_list<uint64_t> counters) {
   return key;
 }
 
+// The part of random_bits() that does not depend on the key.
+constexpr uint64_t mixed_index(uint64_t index) { return mix64(index + 0x2545f4914f6cdd1dull); }
+
 // The number of a key at an index: 64 uniform bits.
-constexpr uint64_t random_bits(uint64_t key, uint64_t index) {
-  return mix64(key ^ mix64(index + 0x2545f4914f6cdd1dull));
-}
+constexpr uint64_t random_bits(uint64_t key, uint64_t index) { return mix64(key ^ mixed_index(index)); }
 
 // Uniform in the open interval (0, 1), 52 bits: with 53 the largest would round to 1, whose logarithm's logarithm is
 // infinite.

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <memory>
+#include <mutex>
 #include <vector>
 
 #include "core/base/random.h"
@@ -19,9 +21,26 @@ struct Search {
   const float* logits;
   int64_t count;
   uint64_t key;
+  const uint64_t* mixed;  // mixed_index() of each token, and of some behind the last
   double temperature;
   float lowest;  // tokens with lower logits are cut off
 };
+
+// mixed_index() of the first `count` indices and of some more: half of the work of a random number, and the same in
+// every draw.
+std::shared_ptr<const std::vector<uint64_t>> mixed_indices(int64_t count) {
+  constexpr size_t some = 64;
+  static std::mutex mutex;
+  static std::shared_ptr<const std::vector<uint64_t>> known;
+  const std::lock_guard lock(mutex);
+  const size_t needed = static_cast<size_t>(count) + some;
+  if (!known || known->size() < needed) {
+    std::vector<uint64_t> all(needed);
+    for (size_t i = 0; i < needed; ++i) all[i] = mixed_index(i);
+    known = std::make_shared<const std::vector<uint64_t>>(std::move(all));
+  }
+  return known;
+}
 
 struct Best {
   int64_t token;
@@ -85,15 +104,13 @@ GOLONG_INLINE void mix(Words<Lanes>& x) {
   x ^= x >> 31;
 }
 
-// For the tokens from `first`: an upper bound of their noise, a few hundredths above it, without a logarithm. With
-// v = 1 - u the noise -log(-log u) is at most -log v; and log2 of a float is at least what its bits say when they are
-// read as a number, exponent and mantissa. (The bits of u are those of random_bits(): the tests compare them.)
+// For some tokens: an upper bound of their noise, a few hundredths above it, without a logarithm. With v = 1 - u the
+// noise -log(-log u) is at most -log v; and log2 of a float is at least what its bits say when they are read as a
+// number, exponent and mantissa. (The bits of u are those of random_bits(): the tests compare them.)
 template <int Lanes>
-GOLONG_INLINE void noise_bound(uint64_t key, uint64_t first, Floats<Lanes>& bound) {
+GOLONG_INLINE void noise_bound(uint64_t key, const uint64_t* mixed, Floats<Lanes>& bound) {
   Words<Lanes> bits;
-  nn::count_up<Lanes>(bits);
-  bits += static_cast<uint64_t>(first + 0x2545f4914f6cdd1dull);
-  mix<Lanes>(bits);
+  std::memcpy(&bits, mixed, sizeof bits);
   bits ^= key;
   mix<Lanes>(bits);
   // 2^24 v, rounded down
@@ -110,19 +127,22 @@ GOLONG_INLINE Best find_best(const Search& search, int64_t likeliest) {
   const float scale = static_cast<float>(1 / search.temperature);
   // Covers the rounding of bound and scaled logit.
   const double slack = 1e-3 + 1e-6 * (std::abs(search.logits[likeliest] / search.temperature) + 100);
-  for (int64_t start = 0; start < search.count; start += Lanes) {
-    Floats<Lanes> logit, bound;
-    load_row<Lanes>(search.logits, start, search.count, logit);
-    noise_bound<Lanes>(search.key, static_cast<uint64_t>(start), bound);
-    bound += logit * scale;
-    const float needed = static_cast<float>(best.score - slack);
-    Ints<Lanes> reaches = (bound >= needed) & (logit >= search.lowest);
-    int32_t any = 0;
-    for (int i = 0; i < Lanes; ++i) any |= reaches[i];
-    if (any == 0) continue;
-    for (int i = 0; i < Lanes && start + i < search.count; ++i) {
-      if (reaches[i] == 0) continue;
-      double score = exact_score(search, start + i);
+  constexpr int64_t kPart = 4 * Lanes;  // tokens that are looked at before one asks whether any of them reaches
+  for (int64_t start = 0; start < search.count; start += kPart) {
+    float bounds[kPart];
+    Floats<Lanes> top = Floats<Lanes>{} + kMinusInfinity;
+    for (int64_t i = 0; i < kPart; i += Lanes) {
+      Floats<Lanes> logit, bound;
+      load_row<Lanes>(search.logits, std::min(start + i, search.count), search.count, logit);
+      noise_bound<Lanes>(search.key, search.mixed + start + i, bound);
+      bound = logit >= search.lowest ? bound + logit * scale : Floats<Lanes>{} + kMinusInfinity;
+      nn::store(bound, bounds + i);
+      top = bound > top ? bound : top;
+    }
+    if (nn::highest_of<Lanes>(top) < static_cast<float>(best.score - slack)) continue;
+    for (int64_t i = 0; i < kPart && start + i < search.count; ++i) {
+      if (bounds[i] < static_cast<float>(best.score - slack)) continue;
+      const double score = exact_score(search, start + i);
       if (score > best.score || (score == best.score && start + i < best.token)) best = {start + i, score};
     }
   }
@@ -187,7 +207,9 @@ TokenChoice draw(std::span<const float> logits, const SamplingRule& rule, float 
   if (rule.temperature == 0) return {static_cast<int32_t>(likeliest), 0, 0};
   const auto count = static_cast<int64_t>(logits.size());
   const float lowest = rule.keeps_all() ? kMinusInfinity : threshold(logits, rule, highest);
-  const int64_t best = find_best({logits.data(), count, noise_key, rule.temperature, lowest}, likeliest).token;
+  const auto mixed = mixed_indices(count);
+  const Search search{logits.data(), count, noise_key, mixed->data(), rule.temperature, lowest};
+  const int64_t best = find_best(search, likeliest).token;
   if (rule.is_model()) return {static_cast<int32_t>(best), 0, 0};
   const double scale = 1 / rule.temperature;
   return {static_cast<int32_t>(best), 0,
