@@ -79,10 +79,12 @@ std::vector<parallel::Piece> ShardedStates::pieces() const {
 }
 
 int64_t ShardedStates::fingerprint() const {
+  constexpr int64_t part = 1 << 20;  // ATen makes a copy in int64 of what it sums up
   std::vector<at::Tensor> sums;
   for (const FlatUnit& unit : units_) {
     const at::Tensor& weights = unit.weights();
-    sums.push_back(weights.view(weights.element_size() == 2 ? at::kShort : at::kInt).sum(at::kLong));
+    const at::Tensor bits = weights.view(weights.element_size() == 2 ? at::kShort : at::kInt);
+    for (const at::Tensor& some : bits.split(part)) sums.push_back(some.sum(at::kLong));
   }
   const at::Tensor here = at::stack(sums).cpu();
   return static_cast<int64_t>(hash64({static_cast<const char*>(here.const_data_ptr()), here.nbytes()}));

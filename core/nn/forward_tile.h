@@ -12,8 +12,11 @@ namespace golong::nn {
 
 class ForwardTile {
  public:
+  // Floats that a tile needs, aligned to 64 bytes.
+  static int64_t scratch(int64_t dim) { return 3 * dim * kTileRows + kTileKeys * kTileRows + 4 * kTileRows; }
+
   // Rows first .. first + kTileRows - 1 of a head, as far as there are. Weights are exp(scale * q . k).
-  // scratch: forward_scratch(head.dim) floats.
+  // `scratch` and the kernels are borrowed.
   ForwardTile(const HeadShape& head, const RowView<const float>& q, float scale, int64_t first,
               const TileKernels& kernels, float* scratch)
       : kernels_(kernels), dim_(head.dim), rows_(head, first, kernels.width) {

@@ -5,6 +5,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
 #include <utility>
 
@@ -157,6 +158,7 @@ class TileLogits {
     if (!has_row_kernels(head) && head.scalar_type() != at::kFloat) return logits(hidden, head);
     const int64_t numbers = hidden.size(0) * head.size(0);
     const bool is_there = std::exchange(is_there_, false);
+    assert(!is_there || memory_.numel() >= numbers);
     if (!memory_.defined() || memory_.numel() < numbers) memory_ = at::empty({numbers}, hidden.options());
     at::Tensor tile = memory_.narrow(0, 0, numbers).view({hidden.size(0), head.size(0)});
     if (!is_there) at::mm_out(tile, hidden, head.t());

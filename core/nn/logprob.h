@@ -1,5 +1,5 @@
 // Log-probability of chosen tokens without a whole [tokens, vocabulary] matrix: logits are made tile by tile, and made
-// again in the backward pass, but for the last tile.
+// again in the backward pass; on the CPU but for the last one, which is all of a small vocabulary.
 #pragma once
 #include <ATen/core/Tensor.h>
 

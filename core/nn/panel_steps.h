@@ -35,9 +35,10 @@ GOLONG_INLINE void hide(const PanelRows& rows, int64_t key, int v, float instead
 template <int Lanes>
 GOLONG_INLINE void score_block(const PanelRows& rows, int64_t key, const Factor& numbers, int64_t dim, const float* q,
                                const KeyRows& scores, Pair<Lanes>& top) {
+  constexpr int kRows = kBlockRows<Lanes>;
   SumBlock<Lanes> sum = {};
   add_product<Lanes>(numbers, q, 2 * Lanes, dim, sum);
-  if (key + kBlockRows < Lanes >> rows.whole) {
+  if (key + kRows > rows.whole) {
     each_of_block<Lanes>([&](int i, int v) __attribute__((always_inline)) {
       hide<Lanes>(rows, key + i, v, -std::numeric_limits<float>::infinity(), sum[i][v]);
     });

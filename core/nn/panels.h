@@ -78,7 +78,7 @@ class TileRows {
   }
 
  private:
-  const HeadShape& head_;
+  const HeadShape head_;
   alignas(64) int32_t seen_[kTileRows];
   int64_t token_[kTileRows], head_of_[kTileRows];
 };

@@ -1,9 +1,10 @@
+// The forward pass of one tile of rows over the keys of a segment.
 #include "core/nn/forward_tile.h"
 #include "core/nn/segment_kernel.h"
 
 namespace golong::nn {
 
-int64_t forward_scratch(int64_t dim) { return 3 * dim * kTileRows + kTileKeys * kTileRows + 4 * kTileRows; }
+int64_t forward_scratch(int64_t dim) { return ForwardTile::scratch(dim); }
 
 void forward_tile(const SegmentHead<float>& segment, int64_t first, const RowView<float>& out,
                   const RowView<float>& lse, const TileKernels& kernels, float* scratch) {

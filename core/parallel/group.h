@@ -54,7 +54,7 @@ class Group {
                       const std::vector<int64_t>& receive) const;
   // Of any sizes; by rank.
   std::vector<std::string> gather(const std::string& text) const;
-  double largest(double number) const;  // of all ranks
+  double largest(double number) const;  // of all ranks; of a group on the CPU
   void barrier() const;
 
  private:

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/parallel/fair_clock.h"
 #include "core/parallel/rank_note.h"
 #include "core/report/log.h"
 
@@ -37,24 +38,6 @@ std::string list(const std::vector<size_t>& ranks) {
   for (size_t i = 0; i < ranks.size(); ++i) text += (i ? ", " : "") + std::to_string(ranks[i]);
   return text + (ranks.size() == 1 ? " has" : " have");
 }
-
-// Time that the others had: of a moment in which this process stood still (a machine that was paused, or has more to do
-// than it can) no more than `most` counts, for then the others may have stood still as well. The watch looks at it more
-// often than that.
-class FairClock {
- public:
-  explicit FairClock(Duration most) : most_(most) {}
-  Clock::time_point now() {
-    const auto real = Clock::now();
-    fair_ += std::min<Clock::duration>(real - real_, most_);
-    real_ = real;
-    return fair_;
-  }
-
- private:
-  Duration most_;
-  Clock::time_point real_ = Clock::now(), fair_ = real_;
-};
 
 // Another rank, as its newest note tells it.
 struct Seen {
@@ -106,7 +89,7 @@ struct Watch::State {
   std::vector<std::string> keys_;
 
   mutable std::mutex mutex_;
-  FairClock clock_;
+  FairClock<Clock> clock_;           // with the lock
   std::condition_variable changed_;  // a round was made, the end was told, the notes are lost
   std::condition_variable wake_;     // the thread that exchanges notes has something to do
   RankState state_ = RankState::runs;

@@ -16,7 +16,8 @@
 namespace golong::parallel {
 
 struct WatchOptions {
-  std::chrono::milliseconds silence = std::chrono::seconds(60);  // parallel.heartbeat_seconds
+  // parallel.heartbeat_seconds, in the time of fair_clock.h: where this process itself stands still it counts little.
+  std::chrono::milliseconds silence = std::chrono::seconds(60);
   // What a rank has to end by itself when another has failed: most find out where they wait for it.
   std::chrono::milliseconds grace = std::chrono::seconds(10);
 };

@@ -206,7 +206,10 @@ std::shared_ptr<World> World::open(const WorldOptions& options) {
   if (!std::getenv("TORCH_CPP_LOG_LEVEL")) FLAGS_caffe2_log_level = c10::GLOG_ERROR;
   // Gloo writes to connections whose other end may be gone: that is an error to tell, not the end of this process.
   struct sigaction action {};
-  if (::sigaction(SIGPIPE, nullptr, &action) == 0 && action.sa_handler == SIG_DFL) ::signal(SIGPIPE, SIG_IGN);
+  if (::sigaction(SIGPIPE, nullptr, &action) == 0 && action.sa_handler == SIG_DFL) {
+    action.sa_handler = SIG_IGN;
+    ::sigaction(SIGPIPE, &action, nullptr);
+  }
   return std::make_shared<ManyRanks>(options);
 }
 

@@ -38,6 +38,8 @@ struct LeastWork {
 LeastWork least_work(const Model& model, const RolloutWork& work) {
   const ModelShape& shape = model.shape();
   const double rows = static_cast<double>(work.groups * work.n);
+  // Of ranks that share experts each keeps some, which meet the rows of all.
+  const auto expert_ranks = static_cast<double>(model.expert_ranks().size());
   double touched = 0, multiplied = 0;  // weights: read by a step, and of one row's products
   for (const auto& [name, tensor] : model.parameters()) {
     const auto count = static_cast<double>(tensor.numel());
@@ -45,8 +47,8 @@ LeastWork least_work(const Model& model, const RolloutWork& work) {
     const bool expert = is_of_expert(name);
     const double share =
         static_cast<double>(shape.experts.per_token) / static_cast<double>(std::max<int64_t>(1, shape.experts.count));
-    touched += count * (expert ? std::min(1.0, rows * share) : 1.0);
-    multiplied += count * (expert ? share : 1.0);
+    touched += count * (expert ? std::min(1.0, expert_ranks * rows * share) : 1.0);
+    multiplied += count * (expert ? expert_ranks * share : 1.0);
   }
   const double own = static_cast<double>(work.new_tokens) / 2, prompt = static_cast<double>(work.prompt_tokens);
   const double heads = static_cast<double>(shape.layers * shape.head_dim);
@@ -81,6 +83,7 @@ RolloutSpeed measure_rollout(const Model& model, const RolloutWork& work, const 
     best = engine.stats();
   }
   speed.peak_bytes = memory.above();
+  ranks.barrier();  // the machine is then measured with as many at work as there were
   speed.memory_bandwidth = nn::measure_bandwidth(model.device());
   speed.matmul_flops = nn::measure_matmul(model.dtype(), model.device());
   speed.first_token_seconds = best.first_token_seconds;

@@ -27,18 +27,16 @@ class FloatPages {
   Page get(int64_t index, int32_t page) {
     const T* keys = stored(page);
     if constexpr (std::is_same_v<T, float>) {
-      return {keys, keys + values()};
+      return {keys, keys + pages_.layout().values()};
     } else {
       const int64_t size = pages_.layout().size();
       float* copy = copies_.data() + index * size;
       widen_numbers(reinterpret_cast<const uint16_t*>(keys), size, copy);
-      return {copy, copy + values()};
+      return {copy, copy + pages_.layout().values()};
     }
   }
 
  private:
-  int64_t values() const { return pages_.layout().head_dim * kPageTokens; }
-
   const KvPages& pages_;
   int64_t layer_, kv_head_;
   std::vector<float> copies_;

@@ -44,7 +44,7 @@ class KvPages {
   }
   template <class T>
   T* values(int32_t page, int64_t layer, int64_t head) const {
-    return keys<T>(page, layer, head) + layout_.head_dim * kPageTokens;
+    return keys<T>(page, layer, head) + layout_.values();
   }
 
   // Another device: the keys and the values of all pages, [pages, kPageTokens, Hkv, D].

@@ -84,7 +84,7 @@ GOLONG_INLINE float soften(Floats<Lanes>* scores, int64_t blocks, int64_t seen, 
 }
 
 // Asks for what is read next while there is something to multiply: memory and multipliers are then busy at once. The
-// processor by itself does not look past the end of a page.
+// processor by itself does not look past the next 4 KB.
 class Soon {
  public:
   // It is to be asked for in about so many parts.

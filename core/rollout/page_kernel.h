@@ -26,7 +26,7 @@ struct PageRun {
   const float* keys[kRunPages];
   const float* values[kRunPages];
   int64_t valid, per_token;
-  const char* soon[kRunPages];  // `soon_bytes` each that will be read next, or nullptr
+  const char* soon[kRunPages];  // `soon_bytes` each that will be read next; behind the last one nullptr
   int64_t soon_bytes;
 
   int64_t seen_by(int64_t query) const {

@@ -17,10 +17,11 @@ inline int64_t pages_of(int64_t tokens) { return (tokens + kPageTokens - 1) / kP
 // 16), each [kPageTokens, 32].
 struct PageLayout {
   static constexpr int64_t kBlock = 32;
+  static constexpr int64_t kLeast = 16;  // dimensions of the last block of values
 
   int64_t head_dim;
 
-  int64_t value_stride() const { return (head_dim + 15) / 16 * 16; }
+  int64_t value_stride() const { return (head_dim + kLeast - 1) / kLeast * kLeast; }
   int64_t key(int64_t token, int64_t dim) const {
     return token / kBlock * kBlock * head_dim + dim * kBlock + token % kBlock;
   }
@@ -29,6 +30,7 @@ struct PageLayout {
   int64_t value(int64_t token, int64_t dim) const {
     return dim / kBlock * kBlock * kPageTokens + token * value_block(dim) + dim % kBlock;
   }
+  int64_t values() const { return head_dim * kPageTokens; }  // where they begin: behind the keys
   // Numbers of one layer and head: keys, then values.
   int64_t size() const { return (head_dim + value_stride()) * kPageTokens; }
 };

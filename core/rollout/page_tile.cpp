@@ -11,6 +11,7 @@ namespace {
 template <int Lanes>
 GOLONG_INLINE void score_pages(const nn::PanelRows& rows, const PageTile& tile, const float* q,
                                const nn::KeyRows& scores, float* highest) {
+  static_assert(PageLayout::kBlock % nn::kBlockRows<Lanes> == 0);
   nn::Pair<Lanes> top;
   nn::load_pair<Lanes>(highest, top);
   for (int64_t j = 0; j < tile.count; j += nn::kBlockRows<Lanes>) {
@@ -24,6 +25,7 @@ GOLONG_INLINE void score_pages(const nn::PanelRows& rows, const PageTile& tile, 
 template <int Lanes>
 GOLONG_INLINE void gather_pages(const PageTile& tile, const nn::KeyRows& weights, const float* shrink, float* result) {
   constexpr int kRows = nn::kBlockRows<Lanes>;
+  static_assert(PageLayout::kLeast % kRows == 0);
   nn::Pair<Lanes> keep;
   nn::load_pair<Lanes>(shrink, keep);
   for (int64_t d = 0; d < tile.layout.value_stride(); d += kRows, result += kRows * 2 * Lanes) {

@@ -10,6 +10,7 @@
 namespace golong {
 
 inline constexpr int64_t kTilePages = nn::kTileKeys / kPageTokens;
+static_assert(nn::kTileKeys % kPageTokens == 0);
 
 // Keys begin .. begin + count - 1 of a prompt, begin a multiple of kTileKeys. Pages without such a key need not be
 // there.
@@ -20,8 +21,10 @@ struct PageTile {
   const float* values[kTilePages];
 };
 
+// As score_panel and gather_panel of nn/tile_kernels.h: q [head_dim][width], scores [keys][width], highest [width].
 void score_pages(const nn::PanelRows& rows, const PageTile& tile, const float* q, const nn::KeyRows& scores,
                  float* highest);
+// weights [keys][width], shrink [width], result [value_stride][width].
 void gather_pages(const PageTile& tile, const nn::KeyRows& weights, const float* shrink, float* result);
 
 // They for one instruction set, beside the kernels of the same set.

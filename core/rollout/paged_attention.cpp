@@ -15,7 +15,7 @@
 namespace golong {
 namespace {
 
-constexpr int64_t kBlockRows = 64;  // rows of one task: enough queries for each page that is read
+constexpr int64_t kTaskRows = 64;  // rows of one task: enough queries for each page that is read
 
 // Rows of one group of responses and one key-value head, for one thread.
 struct Task {
@@ -126,9 +126,9 @@ std::vector<Task> tasks_of(const std::vector<PagedGroup>& groups, int64_t kv_hea
   for (const PagedGroup& group : groups) {
     if (!group.prompt) continue;
     const int64_t rows = group.rows();
-    for (int64_t begin = 0; begin < rows; begin += kBlockRows) {
+    for (int64_t begin = 0; begin < rows; begin += kTaskRows) {
       for (int64_t head = 0; head < kv_heads; ++head) {
-        tasks.push_back({&group, head, begin, std::min(begin + kBlockRows, rows)});
+        tasks.push_back({&group, head, begin, std::min(begin + kTaskRows, rows)});
       }
     }
   }
@@ -184,13 +184,13 @@ at::Tensor paged_attention(const at::Tensor& q, const at::Tensor& k, const at::T
     const Layer<scalar_t> step(queries.const_data_ptr<scalar_t>(), out.mutable_data_ptr<scalar_t>(), q.size(1), scale,
                                layer, pages);
     nn::share_out(
-        prompts.tiles() + static_cast<int64_t>(tasks.size()),
+        prompts.tasks() + static_cast<int64_t>(tasks.size()),
         [&] { return at::empty({prompts.scratch()}, at::kFloat); },
         [&](int64_t i, const at::Tensor& scratch) {
-          if (i < prompts.tiles()) {
+          if (i < prompts.tasks()) {
             prompts.run(i, scratch.mutable_data_ptr<float>());
           } else {
-            step.run(tasks[static_cast<size_t>(i - prompts.tiles())]);
+            step.run(tasks[static_cast<size_t>(i - prompts.tasks())]);
           }
         });
   });

@@ -26,8 +26,8 @@ struct PagedGroup {
 };
 
 // q [T, H, D], k and v [T, Hkv, D] of the rows of all groups -> [T, H, D]. Writes k and v into the spans' pages, then
-// attends: each row sees its group's prompt, and of its own pages what stands up to itself. A page is read once for up
-// to 64 rows. A row's result does not depend on other rows.
+// attends: each row sees its group's prompt, and of its own pages what stands up to itself. A response's page is read
+// once for up to 64 rows, a prompt's once for as many queries. A row's result does not depend on other rows.
 at::Tensor paged_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, KvPages& pages,
                            const std::vector<PagedGroup>& groups, int64_t layer, double scale);
 

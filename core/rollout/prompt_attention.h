@@ -1,5 +1,6 @@
-// Attention of prompts on themselves over pages, a tile of rows at a time. Their tokens are many, and the kernels of
-// training fit; responses, of few rows each, have their own (page_kernel.h).
+// Attention of prompts on themselves over pages, some tiles of rows at a time. Their tokens are many, and the kernels
+// of training in float32 fit, whatever the type of the pages; responses, of few rows each, have their own
+// (page_kernel.h).
 #pragma once
 #include <ATen/core/Tensor.h>
 
@@ -16,20 +17,20 @@ class PromptAttention {
   PromptAttention(const at::Tensor& q, const at::Tensor& out, const std::vector<PagedGroup>& groups,
                   const KvPages& pages, int64_t layer, double scale);
 
-  int64_t tiles() const { return static_cast<int64_t>(tiles_.size()); }
+  int64_t tasks() const { return static_cast<int64_t>(tasks_.size()); }
   int64_t scratch() const;                       // floats that run() needs, aligned to 64 bytes
-  void run(int64_t tile, float* scratch) const;  // thread-safe
-  void finish() const;                           // when all tiles are done
+  void run(int64_t task, float* scratch) const;  // thread-safe
+  void finish() const;                           // when all tasks are done
 
  private:
-  // Rows of one span and one key-value head: row r is head r % share of token r / share.
-  struct Tile {
+  // Rows `first` and on of one span and one key-value head: row r is head r % share of token r / share.
+  struct Task {
     const PagedSpan* span;
     int64_t row;  // of q, where the span begins
     int64_t kv_head, first;
   };
   template <class T>
-  void run_on(const Tile& tile, float* scratch) const;
+  void run_on(const Task& task, float* scratch) const;
   int64_t share() const { return q_.size(1) / pages_.kv_heads(); }
 
   const at::Tensor& out_;
@@ -37,7 +38,7 @@ class PromptAttention {
   const KvPages& pages_;
   int64_t layer_;
   float scale_;
-  std::vector<Tile> tiles_;
+  std::vector<Task> tasks_;
 };
 
 }  // namespace golong

@@ -248,9 +248,9 @@ void GrpoRun::add_rank_metrics(int64_t step, Metrics& metrics) {
   if (mesh_.alone()) return;
   const parallel::Traffic now = world_->traffic();
   const RankStep mine{now.seconds - traffic_.seconds, static_cast<double>(now.bytes_sent - traffic_.bytes_sent),
-                      metrics.at("perf/peak_memory_bytes"), states_->fingerprint()};
+                      metrics.at("perf/peak_memory_bytes"), mesh_.shape.replicate > 1 ? states_->fingerprint() : 0};
   traffic_ = now;
-  for (const auto& [name, value] : rank_metrics(mesh_, step, mine)) metrics[name] = value;
+  for (const auto& [name, value] : exchange_step(mesh_, step, mine)) metrics[name] = value;
 }
 
 // All ranks ask at the same places; where one was asked to stop all do.
@@ -324,7 +324,8 @@ std::optional<Metrics> GrpoRun::whole_step(int64_t step) {
   } catch (const std::exception& failure) {
     // Saving is done together: not where other ranks do not know of the failure yet.
     const bool together = mesh_.alone() || dynamic_cast<const ErrorOfAll*>(&failure);
-    if (together && learner_.optimizer().steps() == updates && step - 1 > saved_) {
+    const bool good = !dynamic_cast<const ReplicasDiffer*>(&failure);
+    if (together && good && learner_.optimizer().steps() == updates && step - 1 > saved_) {
       try {
         undo();
         writer_.forget_failure();  // there may be room by now

@@ -266,7 +266,11 @@ void Learner::take_gradients() {
 double Learner::gradient_norm() {
   if (!ranks_.states) return optimizer_.gradient_norm();
   ranks_.states->finish_gradients();
-  return optimizer_.gradient_norm(ranks_.states->replica());
+  const at::Tensor norm =
+      at::full({1}, optimizer_.gradient_norm(ranks_.states->replica()), at::dtype(at::kDouble).device(model_.device()));
+  // With another number of threads a sum may round otherwise, and what is clipped by it: replicas take the first one's.
+  ranks_.mesh->replicas.broadcast(norm, 0);
+  return norm.item<double>();
 }
 
 // The loss of the responses whose tokens the policy's log-probabilities are of, one after the other.

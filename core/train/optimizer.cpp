@@ -69,7 +69,7 @@ double AdamW::gradient_norm(const parallel::Group& ranks) {
   const at::Tensor square =
       norms.empty() ? at::zeros({1}, at::kDouble) : at::stack(norms).to(at::kDouble).square().sum().view({1});
   const at::Tensor all = at::empty({ranks.size()}, square.options());
-  ranks.gather(all, square);  // added up in the order of ranks: the same bits on all replicas
+  ranks.gather(all, square);  // added up in the order of ranks
   return all.sum().sqrt().item<double>();
 }
 

@@ -15,19 +15,20 @@ void check_replicas(const std::vector<RankStep>& ranks, const parallel::MeshShap
     parallel::Place place = parallel::place_of(static_cast<int64_t>(rank), shape);
     place.replicate = 0;
     const auto first = static_cast<size_t>(parallel::rank_at(place, shape));
-    if (ranks[rank].weights == ranks[first].weights) continue;
-    fail_all("after step ", step, " ranks ", first, " and ", rank,
-             " have different weights, but are replicas (parallel.replicate) that compute the same: one of them has "
-             "computed something wrong, or their processors round differently. The checkpoints before this step are "
-             "good: go on with --resume, on machines of one kind");
+    if (ranks[rank].fingerprint == ranks[first].fingerprint) continue;
+    throw ReplicasDiffer("after step " + std::to_string(step) + " ranks " + std::to_string(first) + " and " +
+                         std::to_string(rank) +
+                         " have different weights, but are replicas (parallel.replicate) that compute the same: one of "
+                         "them has computed something wrong, or their processors round differently. The checkpoints "
+                         "before this step are good: go on with --resume, on processors of one kind");
   }
 }
 
 }  // namespace
 
-Metrics rank_metrics(const parallel::Mesh& mesh, int64_t step, const RankStep& mine) {
+Metrics exchange_step(const parallel::Mesh& mesh, int64_t step, const RankStep& mine) {
   Encoder out;
-  out.number(mine.wait_seconds).number(mine.sent_bytes).number(mine.peak_memory_bytes).number(mine.weights);
+  out.number(mine.wait_seconds).number(mine.sent_bytes).number(mine.peak_memory_bytes).number(mine.fingerprint);
   std::vector<RankStep> ranks;
   for (const std::string& text : mesh.all.gather(out.take())) {
     Decoder in(text);
@@ -35,7 +36,7 @@ Metrics rank_metrics(const parallel::Mesh& mesh, int64_t step, const RankStep& m
     rank.wait_seconds = in.number<double>();
     rank.sent_bytes = in.number<double>();
     rank.peak_memory_bytes = in.number<double>();
-    rank.weights = in.number<int64_t>();
+    rank.fingerprint = in.number<int64_t>();
   }
   check_replicas(ranks, mesh.shape, step);
   Metrics metrics;

@@ -57,18 +57,33 @@ void explained(const std::vector<Difference>& changes, const std::vector<std::st
 
 }  // namespace
 
+StoredStates states_to_store(const Model& model, const AdamW& optimizer, const ShardedStates* states) {
+  StoredStates stored;
+  if (states && !states->is_first_replica()) return stored;
+  stored.optimizer = optimizer.state();
+  if (!states) {
+    for (const auto& [name, tensor] : model.parameters()) stored.weights.emplace_back(name, tensor.detach());
+    return stored;
+  }
+  for (const parallel::Piece& piece : states->pieces()) {
+    stored.weights.push_back(stored_part(piece.name, piece.weight, piece.offset, piece.size));
+  }
+  return stored;
+}
+
+void restore_weights(Model& model, ShardedStates* states, const Pieces& stored) {
+  if (!states) return load_weights(model, stored);
+  for (const parallel::Piece& piece : states->pieces()) stored.read(piece.name, piece.offset, piece.size, piece.weight);
+  states->spread_weights();
+}
+
 Snapshot RunState::take(int64_t step, const Metrics& metrics) const {
   Snapshot snapshot;
   snapshot.step = step;
   snapshot.metrics = metrics;
-  if (states && states->is_first_replica()) {
-    for (const parallel::Piece& piece : states->pieces()) {
-      snapshot.weights.push_back(stored_part(piece.name, piece.weight, piece.offset, piece.size));
-    }
-  } else if (!states) {
-    for (const auto& [name, tensor] : work.model->parameters()) snapshot.weights.emplace_back(name, tensor.detach());
-  }
-  if (!states || states->is_first_replica()) snapshot.optimizer = learner.optimizer().state();
+  StoredStates stored = states_to_store(*work.model, learner.optimizer(), states);
+  snapshot.weights = std::move(stored.weights);
+  snapshot.optimizer = std::move(stored.optimizer);
   const Collector::State state = collector.state();
   snapshot.texts = {{"sampler.json", state.draws},
                     {"normalizer.state", normalizer.save()},
@@ -83,17 +98,11 @@ Snapshot RunState::take(int64_t step, const Metrics& metrics) const {
   return snapshot;
 }
 
-void RunState::restore_weights(const Pieces& stored) const {
-  if (!states) return load_weights(*work.model, stored);
-  for (const parallel::Piece& piece : states->pieces()) stored.read(piece.name, piece.offset, piece.size, piece.weight);
-  states->spread_weights();
-}
-
 void RunState::restore(const Snapshot& snapshot) const {
   const Texts text(snapshot);
   const std::vector<Difference> changes = differences(text("run.toml"), config.to_toml(), "the checkpoint's run.toml");
   check_fixed_keys(changes);
-  explained(changes, {"model.path"}, [&] { restore_weights(Pieces(snapshot.weights)); });
+  explained(changes, {"model.path"}, [&] { restore_weights(*work.model, states, Pieces(snapshot.weights)); });
   learner.optimizer().load(Pieces(snapshot.optimizer), std::stoll(text("optimizer_steps")));
   if (text.has("skipped_updates")) learner.go_on_after_skipped(std::stoll(text("skipped_updates")));
   if (text.has("reference.fingerprint")) {

@@ -17,6 +17,16 @@
 
 namespace golong {
 
+// Weights as a checkpoint stores them: all, or the parts that this rank keeps, if it is of the first replica; with them
+// `optimizer`, its moments and master weights. `states` may be nullptr.
+struct StoredStates {
+  NamedTensors weights, optimizer;
+};
+StoredStates states_to_store(const Model& model, const AdamW& optimizer, const ShardedStates* states);
+
+// Puts weights back, from whatever parts they were stored in. Throws Error where some are missing or of another shape.
+void restore_weights(Model& model, ShardedStates* states, const Pieces& stored);
+
 // The parts of a run, which outlive it.
 struct RunState {
   const Config& config;
@@ -33,9 +43,6 @@ struct RunState {
   // Puts everything back. Throws Error where the run cannot go on from it, which names the keys of the config that
   // changed with both values; keys that may change are logged.
   void restore(const Snapshot& snapshot) const;
-
- private:
-  void restore_weights(const Pieces& stored) const;
 };
 
 }  // namespace golong

@@ -3,12 +3,10 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <map>
 #include <optional>
 #include <string>
 
-#include "core/base/rank_errors.h"
 #include "core/train/learner.h"
 #include "core/train/rank_step.h"
 #include "tests/distributed/expert_ranks.h"
@@ -214,29 +212,31 @@ TEST(SharedUpdate, WithAReferenceAndFewerGroupsThanRanks) {
 // A replica that computed something else is noticed when the step ends, by all ranks.
 TEST(SharedUpdate, ReplicasThatDifferAreNamed) {
   on_ranks(4, [](World& world) {
-    const Case c{"replicas of shards", {.replicate = 2, .shard = 2}};
-    const Mesh mesh(world, c.mesh);
-    const std::unique_ptr<Model> model = model_of(c);
-    ShardedStates states(*model, mesh, c.split);
-    Learner learner(*model, config_of(c), 16, 1, nullptr, {&mesh, &states});
-    learner.expect(2);
-    const Batch batch = batch_of(true);
-    learner.update(batch.groups, batch.advantages);
     const auto rank = world.rank().rank;
-    const auto end_step = [&](int64_t step) {
-      return rank_metrics(mesh, step, {0.5 * static_cast<double>(rank), 10, 100, states.fingerprint()});
-    };
-    const Metrics metrics = end_step(1);
-    EXPECT_EQ(metrics.at("ranks/wait_seconds/3"), 1.5);
-    EXPECT_EQ(metrics.at("ranks/sent_bytes"), 40);
-    const at::Tensor weight = states.pieces().back().weight;
-    if (rank == 3) weight[0] = std::nextafter(weight[0].item<float>(), 9.f);  // one bit
-    try {
-      end_step(2);
-      ADD_FAILURE() << "nobody noticed";
-    } catch (const ErrorOfAll& error) {
-      EXPECT_NE(std::string(error.what()).find("after step 2 ranks 1 and 3 have different weights"), std::string::npos)
-          << error.what();
+    const Mesh mesh(world, {.replicate = 2, .shard = 2});
+    for (const bool experts : {false, true}) {
+      for (const auto dtype : {at::kFloat, at::kBFloat16}) {
+        const std::unique_ptr<Model> model = experts ? expert_model(dtype) : tiny_model(dtype, 7, deep_dense());
+        ShardedStates states(*model, mesh, Split::weights);
+        const auto end_step = [&] {
+          return exchange_step(mesh, 2, {0.5 * static_cast<double>(rank), 10, 100, states.fingerprint()});
+        };
+        const Metrics metrics = end_step();
+        EXPECT_EQ(metrics.at("ranks/wait_seconds/3"), 1.5);
+        EXPECT_EQ(metrics.at("ranks/sent_bytes"), 40);
+        if (rank == 3) {  // one bit
+          at::Tensor bits = states.pieces().back().weight.view(at::kChar);
+          bits[0] = bits[0].item<int8_t>() ^ 1;
+        }
+        try {
+          end_step();
+          ADD_FAILURE() << "nobody noticed";
+        } catch (const ReplicasDiffer& error) {
+          EXPECT_NE(std::string(error.what()).find("after step 2 ranks 1 and 3 have different weights"),
+                    std::string::npos)
+              << error.what();
+        }
+      }
     }
   });
 }

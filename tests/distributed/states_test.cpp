@@ -6,10 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "core/checkpoint/pieces.h"
 #include "core/model/safetensors.h"
 #include "core/train/learner.h"
-#include "core/train/workspace.h"
+#include "core/train/run_state.h"
 #include "tests/distributed/expert_ranks.h"
 #include "tests/unit/ranks.h"
 
@@ -19,10 +18,9 @@ namespace {
 using parallel::Mesh;
 using parallel::MeshShape;
 using parallel::on_ranks;
-using parallel::Piece;
 using parallel::World;
 
-struct Model4To1 {
+struct Way {
   bool experts;
   MeshShape four, two;
 };
@@ -39,26 +37,22 @@ std::unique_ptr<Model> model_of(bool experts, const parallel::Group& group, uint
   return experts ? make_model(deep_experts(), dtype, at::kCPU, seed, group) : tiny_model(dtype, seed, dense_shape());
 }
 
-std::filesystem::path file_of(const std::string& what, int64_t rank) {
-  return std::filesystem::path(testing::TempDir()) / (what + "-" + std::to_string(rank) + ".safetensors");
+using Folder = std::filesystem::path;
+
+Folder file_of(const Folder& folder, const std::string& what, int64_t rank) {
+  return folder / (what + "-" + std::to_string(rank) + ".safetensors");
 }
 
-// As RunState::take does it.
-void save(const ShardedStates& states, const AdamW& optimizer, const std::string& name, int64_t rank) {
-  NamedTensors stored;
-  if (states.is_first_replica()) {
-    stored = optimizer.state();
-    for (const Piece& piece : states.pieces()) {
-      stored.push_back(stored_part(piece.name, piece.weight, piece.offset, piece.size));
-    }
-  }
-  write_safetensors(file_of(name, rank), stored);
+void save(const StoredStates& states, const Folder& file) {
+  NamedTensors all = states.weights;
+  all.insert(all.end(), states.optimizer.begin(), states.optimizer.end());
+  write_safetensors(file, all);
 }
 
-Pieces saved_by(const std::string& name, int64_t ranks) {
+Pieces saved_by(const Folder& folder, const std::string& name, int64_t ranks) {
   NamedTensors all;
   for (int64_t rank = 0; rank < ranks; ++rank) {
-    const SafetensorsFile file(file_of(name, rank));
+    const SafetensorsFile file(file_of(folder, name, rank));
     all.insert(all.end(), file.tensors().begin(), file.tensors().end());
   }
   return Pieces(all);
@@ -71,7 +65,7 @@ TrainConfig config() {
   return config;
 }
 
-void pass_over(const Model4To1& c) {
+void pass_over(const Way& c, const Folder& folder) {
   on_ranks(4, [&](World& world) {
     const Mesh mesh(world, c.four);
     const std::unique_ptr<Model> model = model_of(c.experts, mesh.expert, 1);
@@ -79,25 +73,23 @@ void pass_over(const Model4To1& c) {
     Learner learner(*model, config(), 16, 1, nullptr, {&mesh, &states});
     learner.expect(1);
     learner.update({random_group(40, {9, 3, 14}, 1), random_group(17, {2, 8}, 3)}, {{1, -1, 0.5}, {0.25, -2}});
-    save(states, learner.optimizer(), "four", world.rank().rank);
+    save(states_to_store(*model, learner.optimizer(), &states), file_of(folder, "four", world.rank().rank));
   });
   on_ranks(2, [&](World& world) {
     const Mesh mesh(world, c.two);
     const std::unique_ptr<Model> model = model_of(c.experts, mesh.expert, 2);
     ShardedStates states(*model, mesh, parallel::Split::weights);
     Learner learner(*model, config(), 16, 1, nullptr, {&mesh, &states});
-    const Pieces stored = saved_by("four", 4);
-    for (const Piece& piece : states.pieces()) stored.read(piece.name, piece.offset, piece.size, piece.weight);
+    const Pieces stored = saved_by(folder, "four", 4);
+    restore_weights(*model, &states, stored);
     learner.optimizer().load(stored, 1);
-    save(states, learner.optimizer(), "two", world.rank().rank);
+    save(states_to_store(*model, learner.optimizer(), &states), file_of(folder, "two", world.rank().rank));
   });
   on_ranks(1, [&](World&) {
     const std::unique_ptr<Model> model = model_of(c.experts, {}, 3);
     Learner learner(*model, config(), 16);
-    const Pieces stored = saved_by("two", 2), expected = saved_by("four", 4);
-    NamedTensors weights;
-    for (const auto& [name, tensor] : model->parameters()) weights.emplace_back(name, stored.whole(name));
-    load_weights(*model, Pieces(weights));
+    const Pieces stored = saved_by(folder, "two", 2), expected = saved_by(folder, "four", 4);
+    restore_weights(*model, nullptr, stored);
     learner.optimizer().load(stored, 1);
     size_t compared = 0;
     const auto compare = [&](const std::string& name, const at::Tensor& tensor) {
@@ -115,9 +107,14 @@ void pass_over(const Model4To1& c) {
 }
 
 TEST(States, OfFourRanksGoToTwoAndToOne) {
-  pass_over({false, {.shard = 2, .context = 2}, {.shard = 2}});
-  pass_over({false, {.shard = 4}, {.replicate = 2}});
-  pass_over({true, {.shard = 2, .expert = 2}, {.expert = 2}});
+  Folder folder = testing::TempDir() + "states-" + std::to_string(::getpid());
+  std::filesystem::create_directories(folder);
+  for (const Way& way :
+       {Way{false, {.shard = 2, .context = 2}, {.shard = 2}}, Way{false, {.shard = 4}, {.replicate = 2}},
+        Way{true, {.shard = 2, .expert = 2}, {.expert = 2}}}) {
+    pass_over(way, folder);
+  }
+  std::filesystem::remove_all(folder);
 }
 
 }  // namespace

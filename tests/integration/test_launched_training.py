@@ -85,16 +85,20 @@ def test_a_signal_saves_and_stops(golong, config, untouched, tmp_path):
     check_same(tmp_path / "run", untouched)
 
 
-def test_an_error_of_one_rank_in_an_update(golong, config, tmp_path):
-    """No checkpoint is made of a step that one rank could not end; the last one stays, and another try starts there."""
-    library = golong.bad_plugins / "bad_normalizers.so"
-    more = ("--set", f'plugins.path=["{library}"]', "--set", 'train.normalizer="bad_one_rank"', "--set",
-            "checkpoint.every=100")
-    result = golong("launch", "--nproc", 2, *train(config, tmp_path / "run", *more), env=ONE_THREAD)
+@pytest.mark.parametrize("every", [1, 100])
+def test_an_error_of_one_rank_in_a_step(golong, config, tmp_path, every):
+    """No checkpoint is made of a step that one rank could not end; what was saved before stays, and is gone on from."""
+    more = ["--set", f'plugins.path=["{golong.bad_plugins}/bad_normalizers.so"]', "--set", f"checkpoint.every={every}"]
+    result = golong("launch", "--nproc", 2,
+                    *train(config, tmp_path / "run", *more, "--set", 'train.normalizer="bad_one_rank"'), env=ONE_THREAD)
     assert result.returncode == 5, result.stderr
     assert "[rank 1] golong: " in result.stderr and "no such luck" in result.stderr
     assert "rank 1 failed: " in result.stderr  # as rank 0 tells it
-    assert list((tmp_path / "run" / "checkpoints").glob("step-*")) == []
+    saved = [path.name for path in (tmp_path / "run" / "checkpoints").glob("step-*")]
+    assert saved == (["step-00000001"] if every == 1 else [])
+    result = golong("launch", "--nproc", 2, *train(config, tmp_path / "run", *more, "--resume"), env=ONE_THREAD)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == f"trained 8 steps: {tmp_path / 'run'}\n"
 
 
 def test_mistakes_are_not_tried_again(golong, config, untouched):

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include "core/base/error.h"
 #include "tests/unit/ranks.h"
 
@@ -105,6 +106,30 @@ TEST(World, SaysWhoLeftTheOthers) {
     }
     ::_exit(::testing::Test::HasFailure() ? 1 : 0);
   });
+}
+
+// A write to a rank that is gone is an error, not the end of the one that writes; a handler of the program stays.
+TEST(World, IgnoresSigpipeWhereNobodyHandlesIt) {
+  const auto handler = [] {
+    struct sigaction action {};
+    EXPECT_EQ(::sigaction(SIGPIPE, nullptr, &action), 0);
+    return action.sa_handler;
+  };
+  on_ranks(2, [&](World&) { EXPECT_EQ(handler(), SIG_IGN); });
+  void (*own)(int) = [](int) {};
+  for (const pid_t child : fork_ranks(2, [&](const WorldOptions& options) {
+         std::signal(SIGPIPE, own);
+         const auto world = World::open(options);
+         world->all().barrier();
+         return handler() == own ? 0 : 1;
+       })) {
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+  }
+  EXPECT_EQ(handler(), SIG_DFL);
+  World::open({.rank = {}});  // one rank
+  EXPECT_EQ(handler(), SIG_DFL);
 }
 
 TEST(World, NotesAreSeenByAll) {
