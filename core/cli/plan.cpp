@@ -1,6 +1,7 @@
 // golong plan CONFIG [--memory-bytes N | --devices 8xH100-80GB [--nodes N]] [--json]
 #include <boost/json.hpp>
 #include <cstdio>
+#include <filesystem>
 
 #include "core/base/error.h"
 #include "core/base/machine.h"
@@ -22,6 +23,9 @@ struct Options {
 
 ModelShape shape_of(const Config& config, const std::string& key, const std::string& folder) {
   if (folder.empty()) fail(name_of(config, key), ": expected a Hugging Face folder, or a config.json");
+  if (!std::filesystem::exists(folder)) {
+    fail(name_of(config, key), ": there is no ", folder, "; of a model `golong plan` reads config.json alone");
+  }
   return read_shape(folder);
 }
 

@@ -1,4 +1,5 @@
 // golong train CONFIG [--resume]
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
@@ -17,6 +18,13 @@ struct Options {
 };
 
 // Of several ranks the first one says how it went.
+bool one_of_many() {
+  return std::ranges::any_of(std::initializer_list{"WORLD_SIZE", "SLURM_NTASKS"}, [](const char* variable) {
+    const char* size = std::getenv(variable);
+    return size && *size && std::string_view(size) != "1";
+  });
+}
+
 bool speaks_for_all() {
   for (const char* variable : {"RANK", "SLURM_PROCID"}) {
     if (const char* rank = std::getenv(variable); rank && *rank) return std::string_view(rank) == "0";
@@ -37,7 +45,7 @@ void run(const Options& options) {
   if (!speaks_for_all()) return;
   if (signals.stopped()) {
     throw Stopped("stopped after step " + std::to_string(steps) + "; go on with `golong train " + config.run.directory +
-                  "/config.toml --resume`");
+                  "/config.toml --resume`" + (one_of_many() ? ", started on as many ranks as before" : ""));
   }
   std::printf("trained %lld steps: %s\n", static_cast<long long>(steps), config.run.directory.c_str());
 }

@@ -408,8 +408,7 @@ void describe(ConfigVisitor& visitor, Config& config) {
   table(visitor, "checkpoint", "Saving a training run.", config.checkpoint);
   table(visitor, "report", "What a run writes for people.", config.report);
   table(visitor, "parallel",
-        "Ranks of a distributed run; their product is the number of ranks. Training is for one rank so far and refuses "
-        "more.",
+        "Ranks of a distributed run; the product of the first four is their number (docs/guide/many-ranks.md).",
         config.parallel);
 }
 
