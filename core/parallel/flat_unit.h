@@ -57,7 +57,7 @@ class FlatUnit {
   void zero_gradients();
 
   const std::vector<Piece>& pieces() const { return pieces_; }
-  const at::Tensor& weights() const { return own_; }      // this rank's part, [part]
+  const at::Tensor& weights() const { return own_; }        // this rank's part, [part]
   const at::Tensor& gradients() const { return own_sum_; }  // of all pieces, [part]; undefined where there are none
   // After the pieces' weights were changed: all ranks have them.
   void spread_weights();
