@@ -1,5 +1,4 @@
 // golong train CONFIG [--resume]
-#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
@@ -17,14 +16,14 @@ struct Options {
   bool resume = false;
 };
 
-// Of several ranks the first one says how it went.
 bool one_of_many() {
-  return std::ranges::any_of(std::initializer_list{"WORLD_SIZE", "SLURM_NTASKS"}, [](const char* variable) {
-    const char* size = std::getenv(variable);
-    return size && *size && std::string_view(size) != "1";
-  });
+  for (const char* variable : {"WORLD_SIZE", "SLURM_NTASKS"}) {
+    if (const char* size = std::getenv(variable); size && *size && std::string_view(size) != "1") return true;
+  }
+  return false;
 }
 
+// Of several ranks the first one says how it went.
 bool speaks_for_all() {
   for (const char* variable : {"RANK", "SLURM_PROCID"}) {
     if (const char* rank = std::getenv(variable); rank && *rank) return std::string_view(rank) == "0";

@@ -78,7 +78,8 @@ int64_t StepTraffic::bytes() const {
 
 int64_t update_bytes(const Workload& work, const ParallelConfig& mesh) {
   const StepTraffic traffic = step_traffic(work, mesh);
-  const Sent norm = gather_sent(8, mesh.shard * mesh.context * mesh.expert);  // of an optimizer step
+  Sent norm = gather_sent(8, mesh.shard * mesh.context * mesh.expert);  // of an optimizer step
+  norm.add(gather_sent(8, mesh.replicate));
   return traffic.bytes() - traffic.states.generation.bytes - traffic.states.expert_generation.bytes +
          work.optimizer_steps * norm.bytes;
 }

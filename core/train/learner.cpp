@@ -269,8 +269,10 @@ double Learner::gradient_norm() {
   const at::Tensor norm =
       at::full({1}, optimizer_.gradient_norm(ranks_.states->replica()), at::dtype(at::kDouble).device(model_.device()));
   // With another number of threads a sum may round otherwise, and what is clipped by it: replicas take the first one's.
-  ranks_.mesh->replicas.broadcast(norm, 0);
-  return norm.item<double>();
+  const parallel::Group& replicas = ranks_.mesh->replicas;
+  const at::Tensor all = at::empty({replicas.size()}, norm.options());
+  replicas.gather(all, norm);
+  return all[0].item<double>();
 }
 
 // The loss of the responses whose tokens the policy's log-probabilities are of, one after the other.
