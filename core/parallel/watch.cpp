@@ -193,8 +193,10 @@ void Watch::State::publish(std::unique_lock<std::mutex>& lock) {
 // Who writes a note reads the others' next: the second one from now on comes after a reading.
 void Watch::State::let_others_hear(std::unique_lock<std::mutex>& lock) {
   for (Seen& other : seen_) other.heard = other.note.beat + 2;
-  changed_.wait_for(lock, enough_rounds * interval_, [&] {
-    return all_others([](const Seen& other) { return ended(other) || other.note.beat >= other.heard; });
+  changed_.wait_for(lock, options_.grace, [&] {
+    const auto heard_of = clock_.now() - options_.silence;  // who has been silent for so long will not hear
+    return all_others(
+        [&](const Seen& other) { return ended(other) || other.note.beat >= other.heard || other.news < heard_of; });
   });
 }
 
