@@ -194,9 +194,9 @@ void Watch::State::publish(std::unique_lock<std::mutex>& lock) {
 void Watch::State::let_others_hear(std::unique_lock<std::mutex>& lock) {
   for (Seen& other : seen_) other.heard = other.note.beat + 2;
   changed_.wait_for(lock, options_.grace, [&] {
-    const auto heard_of = clock_.now() - options_.silence;  // who has been silent for so long will not hear
+    const auto long_ago = clock_.now() - options_.silence;  // who has been silent for so long will not hear
     return all_others(
-        [&](const Seen& other) { return ended(other) || other.note.beat >= other.heard || other.news < heard_of; });
+        [&](const Seen& other) { return ended(other) || other.note.beat >= other.heard || other.news < long_ago; });
   });
 }
 

@@ -25,8 +25,9 @@ std::string bench_rollout(const RolloutBenchOptions& options) {
   const std::shared_ptr<parallel::World> world = open_world(config);
   const int64_t ranks = world->rank().size;
   if (ranks % options.expert != 0) fail("--expert ", options.expert, " does not divide ", ranks, " ranks");
-  if (options.groups % ranks != 0)
+  if (options.groups % ranks != 0) {
     fail("--groups ", options.groups, " cannot be shared out evenly to ", ranks, " ranks; give a multiple of ", ranks);
+  }
   const parallel::Mesh mesh(*world, {.replicate = ranks / options.expert, .expert = options.expert});
   const at::Device device = nn::open_device(device_of_rank(config, world->rank()));
   const int64_t groups = options.groups / ranks;

@@ -14,7 +14,6 @@
 #include <thread>
 
 #include "core/base/file.h"
-#include "core/parallel/fair_clock.h"
 #include "core/parallel/rank_note.h"
 #include "tests/unit/ranks.h"
 
@@ -205,27 +204,6 @@ TEST(Watch, ARankThatLeavesEarlyIsNamed) {
   EXPECT_EQ(ends[0].status, status_other_rank_failed);
   EXPECT_THAT(ends[0].errors, HasSubstr("rank 1 has ended before"));
   EXPECT_EQ(ends[1].status, 0);
-}
-
-// A clock that stands where a test puts it.
-struct Hand {
-  using duration = std::chrono::milliseconds;
-  using time_point = std::chrono::time_point<Hand, duration>;
-  static time_point now() { return at; }
-  static inline time_point at{};
-};
-
-TEST(FairClock, CountsLittleOfAPause) {
-  FairClock<Hand> clock(milliseconds(100));
-  const auto start = clock.now();
-  for (int i = 0; i < 50; ++i) {
-    Hand::at += milliseconds(i % 2 ? 100 : 20);
-    clock.now();
-  }
-  EXPECT_EQ(clock.now() - start, milliseconds(50 * 60));  // all of it
-  Hand::at += std::chrono::hours(1);
-  EXPECT_EQ(clock.now() - start, milliseconds(50 * 60 + 100));
-  EXPECT_EQ(clock.now() - start, milliseconds(50 * 60 + 100));
 }
 
 TEST(Watch, AMachineThatStoodStillIsNotTakenForRanksThatDid) {
