@@ -49,6 +49,7 @@ test: build-tests sanitize
 
 test-long: test
 	@tools/setup.sh --requirements requirements-long.txt tools/debian-packages-fuzz.txt
+	@tools/fuzz.sh --build
 	@tools/lint.sh --engine
 	@.venv/bin/python -m pytest -q tests/long
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-20} tools/fuzz.sh

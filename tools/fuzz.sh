@@ -2,10 +2,13 @@
 # Builds the libFuzzer targets of tests/fuzz with clang, AddressSanitizer and UndefinedBehaviorSanitizer, and runs each
 # for FUZZ_SECONDS (default 300), from the seeds in tests/fuzz/corpus and what earlier runs found (build-fuzz/corpus).
 #   tools/fuzz.sh [TARGET...]
+#   tools/fuzz.sh --build     only builds them all
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=${FUZZ_BUILD:-build-fuzz}
 seconds=${FUZZ_SECONDS:-300}
+build_only=0
+[ "${1:-}" != --build ] || { build_only=1; shift; }
 targets=("$@")
 [ $# -gt 0 ] || for file in tests/fuzz/*.cpp; do targets+=("$(basename "$file" .cpp)"); done
 
@@ -13,6 +16,7 @@ targets=("$@")
   -DCMAKE_C_COMPILER=clang-14 -DCMAKE_CXX_COMPILER=clang++-14 -DGOLONG_FUZZ=ON -DGOLONG_SANITIZE=ON \
   -DGOLONG_ENGINE=OFF -DGOLONG_PYTHON_MODULE=OFF -DGOLONG_TESTS=OFF >/dev/null
 .venv/bin/ninja -C "$build" -j "${JOBS:-$(nproc)}" --quiet "${targets[@]/#/fuzz_}"
+[ "$build_only" = 0 ] || exit 0
 
 # The JSON and LaTeX readers may use what a scoring thread has (8 MiB, and frames are larger under sanitizers).
 ulimit -s 65536 2>/dev/null || true
