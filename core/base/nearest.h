@@ -6,7 +6,7 @@
 
 namespace golong {
 
-// The candidate with the smallest edit distance to `word`, "" when none is near.
+// The candidate with the smallest edit distance to `word`, whatever the case of its letters; "" when none is near.
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 
 // "; did you mean X?" or "".

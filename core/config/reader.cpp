@@ -279,7 +279,7 @@ std::string ConfigReader::string_of(const toml::node& node, const std::string& p
 
 void ConfigReader::unknown_key(const toml::key& key, const std::string& parent) const {
   const std::string word(key.str());
-  std::vector<std::string> siblings, elsewhere;
+  std::vector<std::string> siblings, elsewhere, far;
   const auto consider = [&](const std::string& full) {
     const size_t dot = full.rfind('.');
     const std::string last = full.substr(dot + 1);
@@ -287,6 +287,8 @@ void ConfigReader::unknown_key(const toml::key& key, const std::string& parent) 
       siblings.push_back(last);
     } else if (last == word) {
       elsewhere.push_back(full);
+    } else {
+      far.push_back(full);
     }
   };
   for (const auto& [full, field] : fields_) consider(full);
@@ -299,6 +301,7 @@ void ConfigReader::unknown_key(const toml::key& key, const std::string& parent) 
   } else {
     for (const std::string& full : elsewhere) suggestion += (suggestion.empty() ? "" : " or ") + full;
   }
+  if (suggestion.empty()) suggestion = nearest(join(parent, word), far);
   fail(where(key.source()), ": unknown key ", join(parent, toml_key(word)),
        suggestion.empty() ? "; `golong config reference` lists the keys" : "; did you mean " + suggestion + "?");
 }

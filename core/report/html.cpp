@@ -103,7 +103,7 @@ json::object run_json(const RunData& run) {
   json::object object;
   object["name"] = run.info.name;
   json::array facts;
-  for (const auto& [key, value] : run.info.facts) facts.push_back({key, value});
+  for (const RunFact& fact : run.info.facts) facts.push_back({fact.name, fact.text()});
   object["facts"] = std::move(facts);
   object["tasks"] = json::array(run.tasks.begin(), run.tasks.end());
   const size_t per = (run.metrics.size() + most_columns - 1) / most_columns;

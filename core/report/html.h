@@ -2,18 +2,9 @@
 // where they are there samples.jsonl, summary.json (scores before and after) and run.json (facts about the run).
 #pragma once
 #include <filesystem>
-#include <string>
-#include <utility>
 #include <vector>
 
 namespace golong {
-
-// run.json: a title and facts that a reader wants to know ({"model", "..."}), shown at the top in this order.
-struct RunInfo {
-  std::string name;
-  std::vector<std::pair<std::string, std::string>> facts;
-};
-void write_run_info(const std::filesystem::path& run_directory, const RunInfo& info);
 
 // Writes `out` for one run, or for several beside one another (all curves in the same plots, in the order of the runs).
 // Throws Error when a run has no metrics.jsonl or a file is malformed.

@@ -2,39 +2,17 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/json.hpp>
 #include <set>
 
 #include "core/base/error.h"
-#include "core/base/file.h"
 
 namespace golong {
-
-namespace json = boost::json;
 
 namespace {
 
 constexpr std::array<const char*, 9> paper_tasks = {"precise_retrieval",   "evidence_reasoning", "exhaustive_retrieval",
                                                     "numerical_reasoning", "table_extraction",   "structured_matching",
                                                     "graded_ranking",      "sequence_ordering",  "summarization"};
-
-RunInfo read_run_info(const std::filesystem::path& path) {
-  boost::system::error_code error;
-  const json::value value = json::parse(read_file(path), error);
-  if (error) fail(path.string(), ": not JSON (", error.message(), ")");
-  const json::object* root = value.if_object();
-  const json::value* name = root ? root->if_contains("name") : nullptr;
-  const json::value* facts = root ? root->if_contains("facts") : nullptr;
-  if (!name || !name->is_string() || !facts || !facts->is_object()) {
-    fail(path.string(), ": expected {\"name\": text, \"facts\": {text: text}}");
-  }
-  RunInfo info{std::string(name->get_string()), {}};
-  for (const auto& [key, fact] : facts->get_object()) {
-    if (!fact.is_string()) fail(path.string(), ": expected text for the fact \"", std::string_view(key), "\"");
-    info.facts.emplace_back(key, fact.get_string());
-  }
-  return info;
-}
 
 // The tasks that metrics, samples or the summary speak of.
 std::vector<std::string> tasks_of(const RunData& run) {
@@ -80,13 +58,6 @@ RunData read_run(const std::filesystem::path& run_directory) {
   if (std::filesystem::exists(summary)) run.summary = read_summary(summary);
   run.tasks = tasks_of(run);
   return run;
-}
-
-void write_run_info(const std::filesystem::path& run_directory, const RunInfo& info) {
-  json::object facts;
-  for (const auto& [key, value] : info.facts) facts[key] = value;
-  write_file_atomic(run_directory / "run.json",
-                    json::serialize(json::object{{"name", info.name}, {"facts", facts}}) + "\n");
 }
 
 }  // namespace golong

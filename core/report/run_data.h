@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "core/report/html.h"
 #include "core/report/metrics.h"
+#include "core/report/run_info.h"
 #include "core/report/samples.h"
 #include "core/report/summary.h"
 

@@ -123,8 +123,8 @@ void RolloutEngine::State::check(const Prompt& prompt, const Sampling& sampling)
   const int64_t positions = model.shape().max_positions;
   if (tokens == 0) fail("row ", prompt.uid, ": the prompt is empty");
   if (tokens >= positions) {
-    fail("row ", prompt.uid, ": the prompt has ", tokens, " tokens, the model has ", positions,
-         " positions; lower data.max_prompt_tokens");
+    fail("row ", prompt.uid, ": the prompt has ", tokens, " tokens, the model has ", positions, " positions; ",
+         options.hints.positions);
   }
   for (int32_t id : prompt.token_ids) {
     if (id < 0 || id >= model.shape().vocabulary) {
@@ -136,10 +136,10 @@ void RolloutEngine::State::check(const Prompt& prompt, const Sampling& sampling)
   const int64_t needed = (pages_of(tokens) + pages_of(response)) * memory->pages().page_bytes();
   if (needed > options.kv_cache_bytes) {
     fail("row ", prompt.uid, ": keys and values of the prompt of ", tokens, " tokens and of one response of ", response,
-         " take ", needed, " bytes, rollout.kv_cache_bytes allows ", options.kv_cache_bytes,
+         " take ", needed, " bytes, there is room for ", options.kv_cache_bytes,
          is_budget_ours ? (model.device().is_cpu() ? " (half of the machine's memory)" : " (a third of the device's)")
                         : "",
-         "; raise it, lower data.max_prompt_tokens or rollout.max_response_tokens, or take model.dtype = \"bfloat16\"");
+         "; ", options.hints.memory);
   }
 }
 

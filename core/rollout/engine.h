@@ -24,12 +24,21 @@ struct Sampling {
 
 enum class Stream : uint64_t { train = 0, eval = 1 };
 
+// What a person can do where a prompt does not fit, in the words of who asks: how the error ends.
+struct FitHints {
+  std::string positions = "lower data.max_prompt_tokens";
+  std::string memory =
+      "raise rollout.kv_cache_bytes, lower data.max_prompt_tokens or rollout.max_response_tokens, or take "
+      "model.dtype = \"bfloat16\"";
+};
+
 struct EngineOptions {
   int64_t max_running_responses = 256;
   int64_t prefill_chunk_tokens = 0;  // 0: 2048 on the CPU, 8192 on CUDA
   int64_t kv_cache_bytes = 0;        // for keys and values; 0: half of the machine's memory, a third of CUDA's
   bool share_prefixes = true;  // prompts that begin alike are computed once up to where they differ, in pages of 64
   bool batch_invariant = false;
+  FitHints hints = {};
 };
 
 // Of one call of generate().

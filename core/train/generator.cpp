@@ -11,7 +11,8 @@ Generator::Generator(const GeneratorOptions& options, int64_t n, bool uses_chat)
     : tokenizer_(Tokenizer::load(options.model)),
       chat_(ChatTemplate::by_name(options.chat_template)),
       model_(load_model(options.model, parse_dtype(options.dtype), nn::open_device(options.device))),
-      engine_(*model_, {}),
+      engine_(*model_, {.hints = {.positions = "shorten it",
+                                  .memory = "shorten it, lower --max-new-tokens or take --dtype bfloat16"}}),
       seed_(options.sampling.seed) {
   keep_memory();
   const SamplingOptions& s = options.sampling;

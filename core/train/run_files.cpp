@@ -8,6 +8,7 @@
 #include "core/config/toml_text.h"
 #include "core/report/html.h"
 #include "core/report/log.h"
+#include "core/report/run_info.h"
 #include "core/score/scorer.h"
 
 namespace golong {
@@ -49,13 +50,14 @@ RunFiles::RunFiles(const Config& config, std::optional<int64_t> resumed_step)
     measured_ = !found.after.empty();
   }
   if (resumed_step && is_measured(directory_ / "metrics.jsonl", *resumed_step)) evaluated_ = resumed_step;
-  write_run_info(directory_, {directory_.filename().string(),
-                              {{"model", config.model.path},
-                               {"normalizer", config.train.normalizer},
-                               {"seed", std::to_string(config.train.seed)},
-                               {"prompts a step", std::to_string(config.train.prompts_per_step)},
-                               {"responses a prompt", std::to_string(config.rollout.n)},
-                               {"learning rate", toml_number(config.train.learning_rate)}}});
+  write_run_info(directory_, directory_.filename().string(),
+                 {{"model", config.model.path},
+                  {"normalizer", config.train.normalizer},
+                  {"seed", std::to_string(config.train.seed)},
+                  {"prompts a step", std::to_string(config.train.prompts_per_step)},
+                  {"responses a prompt", std::to_string(config.rollout.n)},
+                  {"learning rate", toml_number(config.train.learning_rate)}},
+                 resumed_step);
 }
 
 void RunFiles::step(int64_t step, const Metrics& metrics) {

@@ -114,6 +114,7 @@ TEST(Nearest, Words) {
   const std::vector<std::string> words = {"learning_rate", "steps", "epochs"};
   EXPECT_EQ(nearest("learning_rat", words), "learning_rate");
   EXPECT_EQ(nearest("step", words), "steps");
+  EXPECT_EQ(nearest("STEPS", words), "steps");
   EXPECT_EQ(nearest("entirely", words), "");
   EXPECT_EQ(nearest("", {}), "");
   EXPECT_EQ(did_you_mean("epoch", words), "; did you mean epochs?");

@@ -14,6 +14,7 @@
 #include "core/report/curves.h"
 #include "core/report/html.h"
 #include "core/report/metrics.h"
+#include "core/report/run_info.h"
 #include "core/report/samples.h"
 #include "core/report/summary.h"
 #include "tests/unit/error_message.h"
@@ -99,7 +100,7 @@ TEST_F(Pages, TextOfAModelCannotBreakOut) {
   const std::string evil = "</script><script>alert(1)</script><!-- \u2028 & \"";
   SampleWriter(directory / "samples.jsonl", std::nullopt)
       .write({1, "summarization", "rouge_l", "u", evil, evil, evil, 0.5, "scored", evil, std::nullopt});
-  write_run_info(directory, {"<b>name</b>", {{"<i>", "</title>"}}});
+  write_run_info(directory, "<b>name</b>", {{"<i>", "</title>"}}, std::nullopt);
   const std::string page = report({directory});
   EXPECT_EQ(count(page, "</script>"), 2u);
   EXPECT_EQ(count(page, "</title>"), 1u);
@@ -143,6 +144,28 @@ TEST_F(Pages, WhatIsMissingIsNamed) {
   const auto directory = run("one", 1);
   std::ofstream(directory / "run.json") << "{\"name\": 3}";
   EXPECT_THAT(error_message([&] { report({directory}); }), HasSubstr("run.json: expected"));
+}
+
+TEST_F(Pages, ARunThatGoesOnUnderAnotherConfigShowsBoth) {
+  const auto directory = run("one", 1);
+  const auto rate_after = [&](const std::string& rate, std::optional<int64_t> resumed_step) {
+    write_run_info(directory, "one", {{"seed", "7"}, {"learning rate", rate}}, resumed_step);
+    const RunInfo info = read_run_info(directory / "run.json");
+    EXPECT_EQ(info.facts.at(0).text(), "7");
+    return info.facts.at(1).text();
+  };
+  EXPECT_EQ(rate_after("0.001", std::nullopt), "0.001");
+  EXPECT_EQ(rate_after("0.001", 50), "0.001");
+  EXPECT_EQ(rate_after("0.0005", 120), "0.001; from step 121: 0.0005");
+  EXPECT_EQ(rate_after("0.0001", 150), "0.001; from step 121: 0.0005; from step 151: 0.0001");
+  EXPECT_THAT(report({directory}), HasSubstr("from step 151: 0.0001"));
+  EXPECT_EQ(rate_after("0.002", 140),
+            "0.001; from step 121: 0.0005; from step 141: 0.002");  // from a checkpoint before
+  EXPECT_EQ(rate_after("0.001", 100), "0.001");
+  EXPECT_EQ(rate_after("0.002", std::nullopt), "0.002");
+  std::ofstream(directory / "run.json") << R"({"name": "one", "facts": {"seed": {"1": "7", "two": "8"}}})";
+  EXPECT_THAT(error_message([&] { report({directory}); }),
+              HasSubstr("run.json: expected {\"step\": text} for the fact \"seed\", found \"two\""));
 }
 
 TEST_F(Pages, ARunWithoutStepsIsAPage) { EXPECT_THAT(report({run("empty", 0)}), HasSubstr("\"steps\":[]")); }

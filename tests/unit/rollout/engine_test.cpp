@@ -177,7 +177,8 @@ TEST(RolloutEngine, APromptThatCannotFitIsRefusedWithNumbers) {
   EXPECT_THAT(
       error_message([&] { small.generate(some_prompts(), long_sampling()); }),
       HasSubstr("row 2: keys and values of the prompt of 90 tokens and of one response of 150 take " +
-                std::to_string(5 * page) + " bytes, rollout.kv_cache_bytes allows " + std::to_string(4 * page)));
+                std::to_string(5 * page) + " bytes, there is room for " + std::to_string(4 * page) +
+                "; raise rollout.kv_cache_bytes"));
 }
 
 TEST(RolloutEngine, MoreResponsesThanRunTogetherAreTheSame) {
