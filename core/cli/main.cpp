@@ -18,6 +18,7 @@
 #include "core/base/version.h"
 #include "core/cli/command.h"
 #include "core/cli/help.h"
+#include "core/plugin/crash.h"
 
 namespace golong {
 namespace {
@@ -99,6 +100,7 @@ int run(int argc, char** argv) {
 }  // namespace golong
 
 int main(int argc, char** argv) {
+  golong::plugin::report_crashes();
   std::signal(SIGXFSZ, SIG_IGN);  // a file that reaches `ulimit -f` is an error which names it, and not our end
   try {
     return golong::run(argc, argv);

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "core/base/error.h"
+#include "core/plugin/crash.h"
 #include "core/plugin/registry.h"
 
 namespace golong::plugin {
@@ -33,6 +34,7 @@ class ErrorBuffer {
 // message.
 template <class Function>
 void call(const Instance& instance, const char* what, Function&& function) {
+  const Inside inside(instance.plugin(), what);
   ErrorBuffer error;
   golong_status status = function(error.get());
   if (status != GOLONG_OK) {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/plugin/crash.h"
 #include "core/plugin/library.h"
 #include "core/plugin/registry.h"
 
@@ -12,6 +13,7 @@ Instance::Instance(const Plugin& plugin, const Settings& settings) : plugin_(&pl
   std::vector<golong_value> values = check_settings(plugin, settings);
   std::array<char, 1024> message{};
   golong_error error{sizeof error, message.size(), message.data()};
+  const Inside inside(plugin, "create");
   golong_status status =
       plugin.descriptor->create(host(), values.data(), static_cast<uint32_t>(values.size()), &handle_, &error);
   if (status != GOLONG_OK) {
@@ -23,7 +25,9 @@ Instance::Instance(const Plugin& plugin, const Settings& settings) : plugin_(&pl
 }
 
 Instance::~Instance() {
-  if (handle_) plugin_->descriptor->destroy(handle_);
+  if (!handle_) return;
+  const Inside inside(*plugin_, "destroy");
+  plugin_->descriptor->destroy(handle_);
 }
 
 Instance::Instance(Instance&& other) noexcept

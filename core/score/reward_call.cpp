@@ -22,7 +22,9 @@ int64_t as_ns(Clock::time_point time) {
 
 // Calls a function of a plugin; an exception that crosses the interface becomes a failure with a message.
 template <class Function>
-golong_status guarded(plugin::ErrorBuffer& error, const Function& function) {
+golong_status guarded(const plugin::Instance& instance, const char* what, plugin::ErrorBuffer& error,
+                      const Function& function) {
+  const plugin::Inside inside(instance.plugin(), what);
   try {
     return function(error.get());
   } catch (const std::exception& exception) {
@@ -70,8 +72,9 @@ std::string deadline_text(std::chrono::nanoseconds allowed) {
 
 std::optional<ScoreResult> call_prepare(const plugin::Instance& instance, const golong_gold& gold, void*& prepared) {
   plugin::ErrorBuffer error;
-  golong_status status =
-      guarded(error, [&](golong_error* e) { return instance.reward().prepare(instance.get(), &gold, &prepared, e); });
+  golong_status status = guarded(instance, "prepare", error, [&](golong_error* e) {
+    return instance.reward().prepare(instance.get(), &gold, &prepared, e);
+  });
   if (status == GOLONG_OK) return std::nullopt;
   if (status == GOLONG_UNSCORABLE) return ScoreResult{Outcome::unscorable, 0, error.text()};
   return ScoreResult{Outcome::error, 0, "prepare failed (" + status_name(status) + "): " + error.text()};
@@ -82,7 +85,7 @@ ScoreResult call_score(const plugin::Instance& instance, const void* prepared, c
   golong_response response{sizeof(golong_response), 0, plugin::view(call.text), plugin::view(answer_part(call.text))};
   double score = std::numeric_limits<double>::quiet_NaN();  // found where the plugin writes nothing
   plugin::ErrorBuffer error;
-  golong_status status = guarded(error, [&](golong_error* e) {
+  golong_status status = guarded(instance, "score", error, [&](golong_error* e) {
     return instance.reward().score(instance.get(), prepared, &response, &state.c, &score, e);
   });
   std::ostringstream problem;
@@ -105,6 +108,7 @@ ScoreResult call_score(const plugin::Instance& instance, const void* prepared, c
 }
 
 void call_release(const plugin::Instance& instance, void* prepared, const std::string& name) {
+  const plugin::Inside inside(instance.plugin(), "release");
   try {
     instance.reward().release(instance.get(), prepared);
   } catch (...) {  // every response has its result; what the plugin could not free stays

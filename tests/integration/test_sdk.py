@@ -2,6 +2,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -94,6 +95,24 @@ def test_score_writes_one_line_for_each_row_in_order(golong, tmp_path):
     assert result.returncode == 0, result
     assert [row["id"] for row in scores] == list(range(3000))
     assert all(row["score"] == ([1.0] if row["id"] % 2 else 0.0) for row in scores)
+
+
+@pytest.mark.parametrize("how, number", [("segv", signal.SIGSEGV), ("overflow", signal.SIGSEGV), ("abort", signal.SIGABRT)])
+@pytest.mark.parametrize("where", ["prepare", "score"])
+def test_a_reward_that_takes_the_program_with_it_is_named(golong, tmp_path, how, number, where):
+    library = golong.bad_plugins / "bad_isolated.so"
+    (tmp_path / "config.toml").write_text(f'[plugins]\npath = ["{library}"]\n[routes.mine]\n'
+                                          'task = "precise_retrieval"\nreward = "bad_mortal"\n')
+    label, response = (how, "fine") if where == "prepare" else ("fine", how)
+    row = {"data_source": "mine", "reward_model": {"ground_truth": {"golden_label": label}}, "response": f"</think>{response}"}
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row) + "\n")
+    command = ("score", "--config", "config.toml", "--input", "rows.jsonl")
+    result = golong(*command, cwd=tmp_path)
+    assert result.returncode == -number
+    assert (f"golong: {number.name} inside {where}() of reward bad_mortal ({library}); "
+            "with `isolate = true` in [rewards.bad_mortal] that costs a response and not the run\n") in result.stderr
+    result = golong(*command, "--set", "rewards.bad_mortal.isolate=true", cwd=tmp_path)
+    assert result.returncode == 3 and "1 error" in result.stderr
 
 
 def test_score_goes_on_after_bad_rows(golong, tmp_path):

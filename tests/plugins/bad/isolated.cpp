@@ -1,4 +1,4 @@
-// Rewards that take their process with them, for tests of isolation. Nobody calls them in the process of a test.
+// Rewards that take their process with them. Nobody calls them in the process of a test.
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -23,12 +23,20 @@ constexpr int socket_to_golong = 3;
   while (true) ::usleep(1000);
 }
 
+// Never ends, and uses up any stack.
+int recurse(int depth) {  // NOLINT(misc-no-recursion)
+  volatile char frame[4096];
+  frame[depth % 4096] = static_cast<char>(depth);
+  return depth < 0 ? 0 : recurse(depth + 1) + frame[depth % 4096];
+}
+
 void send(std::string_view bytes) { (void)!::write(socket_to_golong, bytes.data(), bytes.size()); }
 
 // Does what the text says. What it returns from is nothing.
 void suffer(std::string_view how) {
   if (how == "segv") std::raise(SIGSEGV);
   if (how == "abort") std::abort();
+  if (how == "overflow") recurse(0);
   if (how == "exit") ::_exit(7);
   if (how == "hang") hang();
   if (how == "garbage") send(std::string(1000, 'x'));
