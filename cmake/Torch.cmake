@@ -22,10 +22,12 @@ if(GOLONG_CUDA AND EXISTS ${TORCH_ROOT}/lib/libtorch_cuda.so)
   set(TORCH_HAS_CUDA ON)
   get_filename_component(wheels ${TORCH_ROOT} DIRECTORY)
   file(GLOB runtime ${wheels}/nvidia/cu*/include/cuda_runtime_api.h)
-  file(GLOB compiler_headers ${wheels}/nvidia/cu*/include/crt/host_config.h)
-  if(NOT runtime OR NOT compiler_headers)
-    message(FATAL_ERROR "The torch package has CUDA, ${wheels}/nvidia lacks headers of nvidia-cuda-runtime or "
-                        "nvidia-cuda-crt: run `make setup`, install the two again, or set GOLONG_CUDA=OFF.")
+  # Those of the toolkit that the runtime's include come in packages of their own, which torch does not ask for.
+  file(GLOB crt ${wheels}/nvidia/cu*/include/crt/host_config.h)
+  file(GLOB cccl ${wheels}/nvidia/cu*/include/nv/target)
+  if(NOT runtime OR NOT crt OR NOT cccl)
+    message(FATAL_ERROR "The torch package has CUDA, ${wheels}/nvidia lacks headers of nvidia-cuda-runtime, "
+                        "nvidia-cuda-crt or nvidia-cuda-cccl: run `make setup`, or set GOLONG_CUDA=OFF.")
   endif()
   get_filename_component(CUDA_WHEEL_INCLUDE ${runtime} DIRECTORY)
   file(GLOB cudart ${CUDA_WHEEL_INCLUDE}/../lib/libcudart.so.*)
