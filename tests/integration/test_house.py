@@ -1,6 +1,9 @@
 """The floors of the house hold: includes go down, torch-free folders stay so, plugins stand alone."""
 import importlib.util
+import json
 import re
+import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -54,3 +57,24 @@ def test_no_two_types_have_the_same_name():
                 places.setdefault(f"{space}::{found[1]}", []).append(str(path.relative_to(ROOT)))
     assert len(places) > 100
     assert {name: files for name, files in places.items() if len(files) > 1} == {}
+
+
+def test_what_is_included_comes_from_here_or_from_pinned_packages(golong):
+    """A header that a machine happens to have would be missing on the next one."""
+    build = Path(golong.program).parents[1]
+    commands = {}  # one of each set of include folders, and all that include CUDA's
+    for entry in json.loads((build / "compile_commands.json").read_text()):
+        words = shlex.split(entry["command"])
+        includes = tuple(word for i, word in enumerate(words) if words[i - 1] == "-isystem" or word.startswith("-I"))
+        if entry["file"].endswith(".cpp"):
+            commands["core/cuda/" in entry["file"] and entry["file"], includes] = words
+    assert len(commands) > 5
+    allowed = (build.resolve(), ROOT, Path("/usr/include"), Path("/usr/lib"))  # the last two are Debian's packages
+    for words in commands.values():
+        compiler = next(i for i, word in enumerate(words) if Path(word).name in ("c++", "g++"))
+        words = words[compiler:words.index("-o")] + ["-M", words[-1]]
+        words = [word for i, word in enumerate(words) if word not in ("-MD", "-MT", "-MF") and words[i - 1] not in ("-MT", "-MF")]
+        made = subprocess.run(words, cwd=build, check=True, capture_output=True, text=True).stdout
+        for name in made.split(":", 1)[1].replace("\\\n", " ").split():
+            path = (build / name).resolve()
+            assert any(path.is_relative_to(folder) for folder in allowed), f"{words[-1]} includes {path}"
