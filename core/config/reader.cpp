@@ -279,16 +279,17 @@ std::string ConfigReader::string_of(const toml::node& node, const std::string& p
 
 void ConfigReader::unknown_key(const toml::key& key, const std::string& parent) const {
   const std::string word(key.str());
-  std::vector<std::string> siblings, elsewhere, far;
+  std::vector<std::string> siblings, last_words;
+  std::map<std::string, std::string> elsewhere;  // by their last word: "eval.n or rollout.n"
   const auto consider = [&](const std::string& full) {
     const size_t dot = full.rfind('.');
     const std::string last = full.substr(dot + 1);
     if ((dot == std::string::npos ? "" : full.substr(0, dot)) == parent) {
       siblings.push_back(last);
-    } else if (last == word) {
-      elsewhere.push_back(full);
     } else {
-      far.push_back(full);
+      std::string& all = elsewhere[last];
+      all += (all.empty() ? "" : " or ") + full;
+      last_words.push_back(last);
     }
   };
   for (const auto& [full, field] : fields_) consider(full);
@@ -296,12 +297,7 @@ void ConfigReader::unknown_key(const toml::key& key, const std::string& parent) 
   if (parent.empty()) siblings.insert(siblings.end(), {"routes", "tasks", "normalizers"});
   if (parent.empty() && source_ != override_source_) siblings.push_back("extends");
   std::string suggestion = nearest(word, siblings);
-  if (!suggestion.empty()) {
-    suggestion = join(parent, suggestion);
-  } else {
-    for (const std::string& full : elsewhere) suggestion += (suggestion.empty() ? "" : " or ") + full;
-  }
-  if (suggestion.empty()) suggestion = nearest(join(parent, word), far);
+  suggestion = suggestion.empty() ? elsewhere[nearest(word, last_words)] : join(parent, suggestion);
   fail(where(key.source()), ": unknown key ", join(parent, toml_key(word)),
        suggestion.empty() ? "; `golong config reference` lists the keys" : "; did you mean " + suggestion + "?");
 }

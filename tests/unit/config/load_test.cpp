@@ -99,6 +99,7 @@ TEST_F(Load, UnknownKeysNameTheNearest) {
             "x.toml:3:1: unknown key train.learning_rat; did you mean train.learning_rate?");
   EXPECT_EQ(error("# one\n\n  [trian]\n"), "x.toml:3:4: unknown key trian; did you mean train?");
   EXPECT_EQ(error("[train]\nn = 8\n"), "x.toml:2:1: unknown key train.n; did you mean eval.n or rollout.n?");
+  EXPECT_EQ(error("[run]\nstps = 8\n"), "x.toml:2:1: unknown key run.stps; did you mean sft.steps or train.steps?");
   EXPECT_EQ(error("[train.rollout_correction]\nuper = 5\n"),
             "x.toml:2:1: unknown key train.rollout_correction.uper; did you mean train.rollout_correction.upper?");
   EXPECT_EQ(error("[eval]\n\"what is this\" = 8\n"),
