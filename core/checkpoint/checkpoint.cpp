@@ -81,6 +81,19 @@ bool can_read_manifest(const fs::path& folder) {
   }
 }
 
+Snapshot read_verified(const fs::path& folder) {
+  Manifest manifest = read_manifest(folder);
+  Snapshot snapshot;
+  snapshot.step = manifest.step;
+  snapshot.metrics = std::move(manifest.metrics);
+  for (const auto& [name, file] : manifest.files) {
+    if (name.find(".safetensors") == name.npos) snapshot.texts[name] = read_file(folder / name);
+  }
+  snapshot.weights = tensors(folder, kWeights, manifest.files);
+  snapshot.optimizer = tensors(folder, kOptimizer, manifest.files);
+  return snapshot;
+}
+
 double bytes_of(const Snapshot& snapshot) {
   double bytes = 0;
   for (const auto* all : {&snapshot.weights, &snapshot.optimizer}) {
@@ -150,7 +163,7 @@ CheckpointFiles CheckpointStore::write_files(const Snapshot& snapshot, const fs:
 void CheckpointStore::write(const Snapshot& snapshot, const fs::path& target) {
   const fs::path temporary = folder_ / (kTemporary + folder_name(snapshot.step));
   try {
-    WrittenTogether(ranks_, (*together_)++)
+    DoneTogether(ranks_, (*together_)++)
         .run(
             [&] {
               for (const fs::path& path : leftovers(folder_)) fs::remove_all(path);
@@ -200,49 +213,54 @@ void CheckpointStore::save(const Snapshot& snapshot) {
   }
 }
 
-// The first rank verifies, and tells the others which it took.
-std::optional<Snapshot> CheckpointStore::load_newest() const {
-  if (ranks_.alone()) return load_verified();
+// What the first rank says, on all ranks.
+std::string CheckpointStore::hear(const std::string& said) const {
+  if (ranks_.alone()) return said;
   const std::string key = "checkpoint/newest/" + std::to_string((*together_)++);
-  if (ranks_.rank == 0) {
-    std::optional<Snapshot> found = load_verified();
-    ranks_.notes->set(key, found ? folder_name(found->step) : "none");
-    return found;
-  }
-  const std::string name = ranks_.notes->wait(key, ranks_.longest);
-  if (name == "none") return {};
-  return read_checkpoint(folder_ / name, /*verify=*/false);
+  if (ranks_.rank != 0) return ranks_.notes->wait(key, ranks_.longest);
+  ranks_.notes->set(key, said);
+  return said;
 }
 
-std::optional<Snapshot> CheckpointStore::load_verified() const {
-  for (const fs::path& path : leftovers(folder_)) {
-    if (path.filename() != kRemoved) log::warning("checkpoint ", path.string(), " is not finished and is passed over");
-  }
-  std::vector<fs::path> all = list();
-  for (size_t i = all.size(); i-- > 0;) {
-    try {
-      return read_checkpoint(all[i]);
-    } catch (const Error& error) {
-      log::warning("checkpoint ", all[i].string(), " is damaged: ", error.what(),
-                   i > 0 ? "; taking the one before" : "");
+// Of each checkpoint that the first rank proposes every rank verifies some of the files.
+std::optional<Snapshot> CheckpointStore::load_newest() const {
+  std::vector<fs::path> left;  // what may be proposed; the first rank's
+  if (ranks_.rank == 0) {
+    left = list();
+    for (const fs::path& path : leftovers(folder_)) {
+      if (path.filename() != kRemoved)
+        log::warning("checkpoint ", path.string(), " is not finished and is passed over");
     }
   }
-  if (!all.empty()) fail(folder_.string(), ": none of the ", all.size(), " checkpoints can be read (see the warnings)");
-  return {};
+  std::string end;  // said when nothing is left
+  for (;;) {
+    const std::string name = hear(left.empty() ? end : left.back().filename().string());
+    if (name.empty()) return {};
+    if (!is_checkpoint(name)) fail(name);
+    const auto verify = [&] {
+      verify_files(folder_ / name, read_manifest(folder_ / name), {ranks_.rank, ranks_.size});
+      return CheckpointFiles();
+    };
+    try {
+      DoneTogether(ranks_, (*together_)++).run([] {}, verify, [](const CheckpointFiles&) {});
+    } catch (const Error& error) {
+      if (ranks_.rank != 0) continue;  // the first one says what is next
+      if (end.empty()) {
+        end = folder_.string() + ": none of the " + std::to_string(left.size()) +
+              " checkpoints can be read (see the warnings)";
+      }
+      left.pop_back();
+      log::warning("checkpoint ", (folder_ / name).string(), " is damaged: ", error.what(),
+                   left.empty() ? "" : "; taking the one before");
+      continue;
+    }
+    return read_verified(folder_ / name);
+  }
 }
 
-Snapshot read_checkpoint(const fs::path& folder, bool verify) {
-  Manifest manifest = read_manifest(folder);
-  if (verify) verify_files(folder, manifest);
-  Snapshot snapshot;
-  snapshot.step = manifest.step;
-  snapshot.metrics = std::move(manifest.metrics);
-  for (const auto& [name, file] : manifest.files) {
-    if (name.find(".safetensors") == name.npos) snapshot.texts[name] = read_file(folder / name);
-  }
-  snapshot.weights = tensors(folder, kWeights, manifest.files);
-  snapshot.optimizer = tensors(folder, kOptimizer, manifest.files);
-  return snapshot;
+Snapshot read_checkpoint(const fs::path& folder) {
+  verify_files(folder, read_manifest(folder));
+  return read_verified(folder);
 }
 
 }  // namespace golong

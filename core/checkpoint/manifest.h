@@ -34,7 +34,12 @@ void write_manifest(const std::filesystem::path& folder, const Manifest& manifes
 // Reads the manifest alone. Throws Error that names it, where it is missing, damaged, or no manifest.
 Manifest read_manifest(const std::filesystem::path& folder);
 
-// Throws Error that names the first file that is missing or is not what was written.
-void verify_files(const std::filesystem::path& folder, const Manifest& manifest);
+// Of files that several share out: every one whose place among them leaves the rest `part` when divided by `parts`.
+struct Share {
+  int64_t part = 0, parts = 1;
+};
+
+// Throws Error that names the first file of the share that is missing or is not what was written.
+void verify_files(const std::filesystem::path& folder, const Manifest& manifest, Share share = {});
 
 }  // namespace golong

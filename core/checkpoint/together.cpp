@@ -49,10 +49,10 @@ std::string CheckpointRanks::stem(const std::string& name) const {
   return name + number;
 }
 
-WrittenTogether::WrittenTogether(CheckpointRanks ranks, int64_t number) : ranks_(std::move(ranks)), number_(number) {}
+DoneTogether::DoneTogether(CheckpointRanks ranks, int64_t number) : ranks_(std::move(ranks)), number_(number) {}
 
-void WrittenTogether::run(const std::function<void()>& open, const std::function<CheckpointFiles()>& write,
-                          const std::function<void(const CheckpointFiles&)>& seal) const {
+void DoneTogether::run(const std::function<void()>& open, const std::function<CheckpointFiles()>& write,
+                       const std::function<void(const CheckpointFiles&)>& seal) const {
   if (ranks_.alone()) {
     open();
     seal(write());
@@ -64,8 +64,8 @@ void WrittenTogether::run(const std::function<void()>& open, const std::function
 }
 
 // Whatever fails, the others hear of it where they wait.
-void WrittenTogether::first(const std::function<void()>& open, const std::function<CheckpointFiles()>& write,
-                            const std::function<void(const CheckpointFiles&)>& seal) const {
+void DoneTogether::first(const std::function<void()>& open, const std::function<CheckpointFiles()>& write,
+                         const std::function<void(const CheckpointFiles&)>& seal) const {
   std::string error = error_of(open);
   ranks_.notes->set(key("open"), note(error));
   CheckpointFiles files;
@@ -79,7 +79,7 @@ void WrittenTogether::first(const std::function<void()>& open, const std::functi
   if (!error.empty()) fail(error);
 }
 
-void WrittenTogether::other(const std::function<CheckpointFiles()>& write) const {
+void DoneTogether::other(const std::function<CheckpointFiles()>& write) const {
   CheckpointFiles files;
   std::string error = read(ranks_.notes->wait(key("open"), ranks_.longest), files);
   if (error.empty()) error = error_of([&] { files = write(); });

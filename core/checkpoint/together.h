@@ -1,5 +1,5 @@
 // How ranks write one checkpoint together: each its own files into one folder, which all of them see; the first one
-// makes the folder, and seals it when all have written.
+// makes the folder, and seals it when all have written. And how they read one, and all do or none.
 #pragma once
 #include <chrono>
 #include <cstdint>
@@ -28,11 +28,11 @@ struct CheckpointRanks {
 
 using CheckpointFiles = std::map<std::string, Manifest::File>;
 
-// One checkpoint that is written together. Where a rank fails, all throw an Error that names it.
-class WrittenTogether {
+// One checkpoint that is written or read together. Where a rank fails, all throw an Error that names it.
+class DoneTogether {
  public:
   // `number` tells one checkpoint from another, the same on all ranks.
-  WrittenTogether(CheckpointRanks ranks, int64_t number);
+  DoneTogether(CheckpointRanks ranks, int64_t number);
 
   // The first rank runs `open`, which makes the folder; then all run `write`, which gives the files that it has
   // written; then the first one runs `seal` with the files of all. Returns when that is done.
