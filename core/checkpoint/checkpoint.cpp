@@ -163,7 +163,7 @@ CheckpointFiles CheckpointStore::write_files(const Snapshot& snapshot, const fs:
 void CheckpointStore::write(const Snapshot& snapshot, const fs::path& target) {
   const fs::path temporary = folder_ / (kTemporary + folder_name(snapshot.step));
   try {
-    DoneTogether(ranks_, (*together_)++)
+    DoneTogether(ranks_, state_->together++)
         .run(
             [&] {
               for (const fs::path& path : leftovers(folder_)) fs::remove_all(path);
@@ -190,6 +190,13 @@ void CheckpointStore::write(const Snapshot& snapshot, const fs::path& target) {
 void CheckpointStore::remove_old(const fs::path& newest) {
   std::vector<fs::path> all = list();
   for (; all.back() != newest; all.pop_back()) discard(all.back());
+  if (const std::optional<int64_t> from = std::exchange(state_->went_on_from, {})) {
+    const auto loaded = std::ranges::find(all, folder_ / folder_name(*from));
+    if (loaded != all.end() && *loaded != newest) {
+      std::for_each(loaded + 1, all.end() - 1, discard);
+      all.erase(loaded + 1, all.end() - 1);
+    }
+  }
   const std::optional<Best> best = this->best();
   if (best && best->folder == newest) {
     log::info("step ", best->step, " is the best so far: ", config_.keep_best_metric, " ", best->value);
@@ -216,7 +223,7 @@ void CheckpointStore::save(const Snapshot& snapshot) {
 // What the first rank says, on all ranks.
 std::string CheckpointStore::hear(const std::string& said) const {
   if (ranks_.alone()) return said;
-  const std::string key = "checkpoint/newest/" + std::to_string((*together_)++);
+  const std::string key = "checkpoint/newest/" + std::to_string(state_->together++);
   if (ranks_.rank != 0) return ranks_.notes->wait(key, ranks_.longest);
   ranks_.notes->set(key, said);
   return said;
@@ -242,7 +249,7 @@ std::optional<Snapshot> CheckpointStore::load_newest() const {
       return CheckpointFiles();
     };
     try {
-      DoneTogether(ranks_, (*together_)++).run([] {}, verify, [](const CheckpointFiles&) {});
+      DoneTogether(ranks_, state_->together++).run([] {}, verify, [](const CheckpointFiles&) {});
     } catch (const Error& error) {
       if (ranks_.rank != 0) continue;  // the first one says what is next
       if (end.empty()) {
@@ -254,7 +261,9 @@ std::optional<Snapshot> CheckpointStore::load_newest() const {
                    left.empty() ? "" : "; taking the one before");
       continue;
     }
-    return read_verified(folder_ / name);
+    Snapshot snapshot = read_verified(folder_ / name);
+    state_->went_on_from = snapshot.step;
+    return snapshot;
   }
 }
 

@@ -44,9 +44,9 @@ class CheckpointStore {
   explicit CheckpointStore(std::filesystem::path folder, CheckpointConfig config = {}, CheckpointRanks ranks = {});
 
   // Removes what interrupted saves left behind, before it writes so that there is room, and afterwards what need not be
-  // kept: all but the newest `config.keep` and the best. Checkpoints of later steps go: the run went on from before
-  // them. Throws Error with the system's reason (a full disk, say) and what to do; older checkpoints are then all still
-  // there.
+  // kept: all but the newest `config.keep` and the best. Checkpoints of later steps go, and damaged ones of
+  // steps after the one that was loaded: the run went on from before them. Throws Error with the system's reason (a
+  // full disk, say) and what to do; older checkpoints are then all still there.
   void save(const Snapshot& snapshot);
 
   // The newest checkpoint that is whole, verified by size and hash; a damaged or unfinished one is named in a warning
@@ -72,7 +72,12 @@ class CheckpointStore {
   std::filesystem::path folder_;
   CheckpointConfig config_;
   CheckpointRanks ranks_;
-  std::shared_ptr<int64_t> together_ = std::make_shared<int64_t>(0);  // what was done together so far
+  // What copies share.
+  struct State {
+    int64_t together = 0;                 // what was done together so far
+    std::optional<int64_t> went_on_from;  // the step that was loaded, until something is saved
+  };
+  std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
 // Reads one checkpoint and verifies it; its tensors are views of the files. Throws Error that names the file that is

@@ -18,7 +18,10 @@ void add_bench_train(CLI::App& bench) {
   command->add_option("--micro-batch-tokens", options->micro_batch_tokens, "As train.micro_batch_tokens")
       ->capture_default_str()
       ->check(CLI::Range(1, 1 << 24));
-  command->add_option("--share-prefix", options->share_prefix, "As train.share_prefix")->capture_default_str();
+  command->add_option("--share-prefix", options->share_prefix, "As train.share_prefix; without a value true")
+      ->capture_default_str()
+      ->expected(0, 1)
+      ->type_name("BOOLEAN");
   command->add_option("--recompute", options->recompute, "As train.recompute")
       ->capture_default_str()
       ->check(CLI::IsMember({"off", "all", "auto"}));

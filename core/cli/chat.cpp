@@ -53,8 +53,9 @@ void add_chat_command(CLI::App& app) {
   command->add_option("--document", options->document, "A text that stands before the first question")
       ->type_name("FILE")
       ->check(CLI::ExistingFile);
-  command->add_flag("!--no-thinking", options->thinking,
-                    "Open the answer with an empty think block (Qwen3's templates)");
+  command->add_flag_callback(
+      "--no-thinking", [options] { options->thinking = false; },
+      "Open the answer with an empty think block (Qwen3's templates)");
   command->callback([options] { run(*options); });
 }
 

@@ -1,8 +1,10 @@
 #include "core/cli/command.h"
 
+#include <charconv>
 #include <filesystem>
 
 #include "core/base/error.h"
+#include "core/config/toml_text.h"
 
 namespace golong {
 namespace {
@@ -34,6 +36,27 @@ void add_config_option(CLI::App& command, ConfigOptions& options) {
 
 void add_device_option(CLI::App& command, std::string& device) {
   command.add_option("--device", device, "Where to compute: cpu, cuda or cuda:1")->capture_default_str();
+}
+
+CLI::Validator number_within(double lowest, double highest) {
+  const auto check = [=](const std::string& text) {
+    double number = 0;
+    const bool is_number = CLI::detail::lexical_cast(text, number) && number >= lowest && number <= highest;
+    return is_number
+               ? std::string()
+               : "expected a number from " + toml_number(lowest) + " to " + toml_number(highest) + ", found " + text;
+  };
+  return {check, "NUMBER from " + toml_number(lowest) + " to " + toml_number(highest)};
+}
+
+CLI::Validator seed() {
+  const auto check = [](const std::string& text) {
+    uint64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    const bool is_seed = error == std::errc() && end == text.data() + text.size();
+    return is_seed ? std::string() : "expected an integer from 0 to 18446744073709551615, found " + text;
+  };
+  return {check, "N"};
 }
 
 void check_output(const std::string& input, const std::string& output) {

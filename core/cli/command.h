@@ -7,6 +7,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <CLI/Validators.hpp>
 #include <memory>
 #include <string>
 #include <vector>
@@ -37,6 +38,11 @@ void add_config_option(CLI::App& command, ConfigOptions& options);
 
 // Adds `--device`.
 void add_device_option(CLI::App& command, std::string& device);
+
+// Checks of options that CLI11's own leave open: that a number is one (NaN is within any range), and that a seed is
+// none that would be read as another.
+CLI::Validator number_within(double lowest, double highest);
+CLI::Validator seed();
 
 // Throws Error where `output` is the file `input`, which would be lost.
 void check_output(const std::string& input, const std::string& output);

@@ -108,18 +108,20 @@ void add_data_command(CLI::App& app) {
   make->add_option("--rows-per-task", options->make.rows_per_task, "How many of each task")
       ->capture_default_str()
       ->check(at_least_one());
-  make->add_option("--seed", options->make.seed, "The same seed gives the same rows")->capture_default_str();
+  make->add_option("--seed", options->make.seed, "The same seed gives the same rows")
+      ->capture_default_str()
+      ->check(seed());
   make->add_option("--split", options->split, "Which documents: train, eval (held out) or all")->capture_default_str();
   make->add_option("--eval-share", options->make.eval_share, "Share of the groups of documents that is held out")
       ->capture_default_str()
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(number_within(0.0, 1.0));
   make->add_option("--max-context-bytes", options->make.max_context_bytes, "Longest part of a document in a prompt")
       ->capture_default_str()
       ->check(at_least_one());
   make->add_option("--max-answer-share", options->make.max_answer_share,
                    "Largest share of a task's rows with the same answer, so that guessing it does not pay")
       ->capture_default_str()
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(number_within(0.0, 1.0));
   make->add_option("--task", options->make.tasks, "Only this task; may stand several times")->type_name("ID");
   make->add_option("--exclude", options->exclude, "Leave out rows that stand in this file; may stand several times")
       ->type_name("FILE")

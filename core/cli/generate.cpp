@@ -15,7 +15,7 @@ void run(const GenerateOptions& options) {
   const EngineApi& api = engine();
   StopSignals signals("stopping; the rows that are written stay");
   const int64_t rows = api.generate(options, signals.flag());
-  std::printf("generated: %s (%lld rows)\n", options.output.c_str(), static_cast<long long>(rows));
+  std::fprintf(stderr, "generated: %s (%lld rows)\n", options.output.c_str(), static_cast<long long>(rows));
 }
 
 }  // namespace
@@ -39,6 +39,8 @@ void add_generate_command(CLI::App& app) {
       ->capture_default_str()
       ->check(CLI::Range(1, 4096));
   command->add_flag("--raw", options->raw, "The prompt is a text that goes to the model as it stands")->excludes(chat);
+  command->add_flag("--batch-invariant", options->batch_invariant,
+                    "The same bits whatever else is generated, also after the work was broken off; slower");
   command->add_flag("--logprobs", options->logprobs,
                     "Also write logprobs, of each token under the model, and sampled_logprobs, as it was drawn");
   command->callback([options] { run(*options); });

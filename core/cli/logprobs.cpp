@@ -1,24 +1,14 @@
 // golong logprobs --model DIR --input tokens.jsonl --output out.jsonl [--dtype float32|bfloat16] [--device cuda]
 #include "core/cli/command.h"
 #include "core/cli/engine.h"
+#include "core/cli/stop_signals.h"
 
 namespace golong {
-namespace {
-
-struct Options {
-  std::string model;
-  std::string input;
-  std::string output;
-  std::string dtype;
-  std::string device = "cpu";
-};
-
-}  // namespace
 
 void add_logprobs_command(CLI::App& app) {
   CLI::App* command =
       app.add_subcommand("logprobs", "Writes the log-probability of each response token, from token ids");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<LogprobsOptions>();
   command->add_option("--model", options->model, "Hugging Face folder (needs no tokenizer)")
       ->required()
       ->type_name("DIR")
@@ -36,7 +26,9 @@ void add_logprobs_command(CLI::App& app) {
   add_device_option(*command, options->device);
   command->callback([options] {
     check_output(options->input, options->output);
-    engine().logprobs(options->model, options->input, options->output, options->dtype, options->device);
+    const EngineApi& api = engine();
+    StopSignals signals("stopping; the rows that are written stay");
+    api.logprobs(*options, signals.flag());
   });
 }
 

@@ -24,7 +24,10 @@ void add_make_model_command(CLI::App& app) {
       ->type_name("FILE")
       ->check(CLI::ExistingFile);
   command->add_option("--output", options->output, "Hugging Face folder to write")->required()->type_name("DIR");
-  command->add_option("--seed", options->seed, "Seed of the weights")->capture_default_str()->type_name("N");
+  command->add_option("--seed", options->seed, "Seed of the weights")
+      ->capture_default_str()
+      ->check(seed())
+      ->type_name("N");
   command->callback([options] {
     engine().make_model(options->config_json, options->output, options->seed);
     std::printf("made: %s\n", options->output.c_str());

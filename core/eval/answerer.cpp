@@ -77,7 +77,7 @@ Answerer::Answered Answerer::answer_some(std::vector<Prompt> prompts, const Call
   Answered some;
   const auto start = Clock::now();
   some.groups = engine_.generate(std::move(prompts), call.sampling, call.seed, call.stream, call.weights_step, hooks);
-  decode(some.groups, *tokenizer_, call.sampling.stop);
+  for (Group& group : some.groups) decode(group, *tokenizer_, call.sampling.stop);
   some.stats = engine_.stats();
   some.generate_seconds = seconds_since(start);
   if (call.generated) call.generated();
@@ -181,12 +181,10 @@ std::vector<Group> Answerer::answer(std::vector<Prompt> prompts, const Sampling&
   return exchange(std::move(prompts), mine);
 }
 
-void decode(std::vector<Group>& groups, const Tokenizer& tokenizer, const StopStrings& stop) {
-  for (Group& group : groups) {
-    for (Response& response : group.responses) {
-      response.text = tokenizer.decode(response.token_ids, true);
-      if (const size_t end = stop.find(response.text); end != std::string::npos) response.text.resize(end);
-    }
+void decode(Group& group, const Tokenizer& tokenizer, const StopStrings& stop) {
+  for (Response& response : group.responses) {
+    response.text = tokenizer.decode(response.token_ids, true);
+    if (const size_t end = stop.find(response.text); end != std::string::npos) response.text.resize(end);
   }
 }
 

@@ -68,6 +68,6 @@ class Answerer {
 };
 
 // Fills `text` of every response: up to the stop string that ended it, where one did.
-void decode(std::vector<Group>& groups, const Tokenizer& tokenizer, const StopStrings& stop);
+void decode(Group& group, const Tokenizer& tokenizer, const StopStrings& stop);
 
 }  // namespace golong

@@ -278,7 +278,9 @@ void RolloutEngine::State::choose(Call& call, const at::Tensor& hidden, const st
     }
     choose_from(call, nn::logits(hidden.narrow(0, start, count), model.head()), part);
   }
-  call.schedule.retire();
+  for (const RolloutSchedule::Over& over : call.schedule.retire()) {
+    if (call.hooks.on_done) call.hooks.on_done(over.index, *over.group);
+  }
 }
 
 // logits [rows, V]

@@ -61,6 +61,9 @@ struct RolloutHooks {
   // Asked while all prompts have entered and there is room for more responses, with the number of groups that run and
   // of responses that there is room for: more prompts, or none for now. Their groups stand behind the others.
   std::function<std::vector<Prompt>(int64_t running, int64_t room)> more;
+  // All responses of a group are done; `index` counts prompts in the order in which they were given. What is taken from
+  // the group is not in the result.
+  std::function<void(size_t index, Group& group)> on_done;
 };
 
 class RolloutEngine {

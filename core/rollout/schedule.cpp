@@ -26,6 +26,7 @@ RolloutSchedule::RolloutSchedule(KvMemory& memory, int64_t max_running, bool sha
 ActiveGroup& RolloutSchedule::add(Group& group) {
   ActiveGroup& active = groups_.emplace_back();
   active.group = &group;
+  active.index = added_++;
   active.samples.resize(group.responses.size());
   if (share_prefixes_) active.names = prefix_names(group.prompt.token_ids);
   memory_.expect(active.names, 1);
@@ -146,15 +147,19 @@ void RolloutSchedule::unload(ActiveGroup& active) {
   if (active.is_expected()) memory_.expect(active.names, 1);
 }
 
-void RolloutSchedule::retire() {
-  const auto over = [](const ActiveGroup& active) {
-    return active.count(ActiveSample::State::done) == static_cast<int64_t>(active.samples.size());
-  };
-  for (size_t i = entered_; i-- > 0;) {
-    if (!over(groups_[i])) continue;
+std::vector<RolloutSchedule::Over> RolloutSchedule::retire() {
+  std::vector<Over> all;
+  for (size_t i = 0; i < entered_;) {
+    const ActiveGroup& active = groups_[i];
+    if (active.count(ActiveSample::State::done) < static_cast<int64_t>(active.samples.size())) {
+      ++i;
+      continue;
+    }
+    all.push_back({active.index, active.group});
     groups_.erase(groups_.begin() + static_cast<int64_t>(i));
     --entered_;
   }
+  return all;
 }
 
 }  // namespace golong

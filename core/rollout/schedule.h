@@ -27,6 +27,7 @@ struct ActiveSample {
 // A group on its way.
 struct ActiveGroup {
   Group* group = nullptr;
+  size_t index = 0;             // of the groups that were added
   std::vector<uint64_t> names;  // of the prompt's pages that can be shared
   PageList prompt;              // empty while the group is out of memory
   at::Tensor last;              // hidden state of the prompt's last token [1, C], once computed
@@ -71,8 +72,12 @@ class RolloutSchedule {
   // A response has come to its end.
   void finish(ActiveGroup& active, size_t sample);
 
-  // Forgets the groups that have come to their end.
-  void retire();
+  // Forgets the groups that have come to their end, and says which.
+  struct Over {
+    size_t index;
+    Group* group;
+  };
+  std::vector<Over> retire();
 
   int64_t sent_back() const { return sent_back_; }
 
@@ -87,6 +92,7 @@ class RolloutSchedule {
   const int64_t max_running_;
   const bool share_prefixes_;
   std::deque<ActiveGroup> groups_;
+  size_t added_ = 0;
   size_t entered_ = 0;  // the first groups, of which responses run or ran
   int64_t running_ = 0;
   int64_t sent_back_ = 0;  // how often a response had to give way

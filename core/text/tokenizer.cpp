@@ -66,9 +66,7 @@ class BpeTokenizer final : public Tokenizer {
   }
 
   std::string_view bytes(int32_t id, bool skip_special) const override {
-    if (id < 0 || id >= vocabulary_size() || !parts_.tokens[static_cast<size_t>(id)].exists) {
-      fail("token id ", id, " is not in the vocabulary (ids from 0 to ", vocabulary_size() - 1, ")");
-    }
+    if (id < 0 || id >= vocabulary_size()) return {};
     const VocabularyEntry& token = parts_.tokens[static_cast<size_t>(id)];
     return skip_special && token.special ? std::string_view() : token.bytes;
   }

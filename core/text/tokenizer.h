@@ -29,11 +29,12 @@ class Tokenizer {
   // Encodes text of a document or a user: no added token is recognised, so that it cannot speak for somebody else.
   virtual std::vector<int32_t> encode_plain(std::string_view text) const = 0;
 
-  // Decodes any ids; an id that no token has is an Error. Bytes that are no UTF-8 become U+FFFD.
+  // Decodes any ids. Those that no token has are left out: models have more rows than their tokenizers have tokens, and
+  // may draw them. Bytes that are no UTF-8 become U+FFFD.
   virtual std::string decode(std::span<const int32_t> ids, bool skip_special) const = 0;
 
   // What one token adds to a decoded text: bytes that may be part of a character. Empty for a special token that is to
-  // be skipped; an id that no token has is an Error.
+  // be skipped, and for an id that no token has.
   virtual std::string_view bytes(int32_t id, bool skip_special) const = 0;
 
   virtual int32_t vocabulary_size() const = 0;                            // highest id + 1

@@ -46,6 +46,7 @@ struct GeneratorOptions {
   std::string dtype = "float32";
   std::string device = "cpu";
   std::string chat_template = ModelConfig().chat_template;
+  bool batch_invariant = false;  // as rollout.batch_invariant
   SamplingOptions sampling;
 };
 
@@ -55,6 +56,13 @@ struct GenerateOptions : GeneratorOptions {
   int64_t n = 1;
   bool raw = false;
   bool logprobs = false;
+};
+
+// `golong logprobs`: see core/train/logprobs.h.
+struct LogprobsOptions {
+  std::string model, input, output;
+  std::string dtype;  // "": as config.json says
+  std::string device = "cpu";
 };
 
 // `golong chat`: see core/train/chat.h.
@@ -116,9 +124,7 @@ struct EngineApi {
   void (*export_checkpoint)(const Config&, const std::string& checkpoint, const std::string& output);
   // Makes a model with fresh weights from a config.json.
   void (*make_model)(const std::string& config_json, const std::string& output, uint64_t seed);
-  // {id, prompt_ids, response_ids} -> {id, logprobs}; `dtype` "" as config.json says.
-  void (*logprobs)(const std::string& model, const std::string& input, const std::string& output,
-                   const std::string& dtype, const std::string& device);
+  void (*logprobs)(const LogprobsOptions&, StopFlag*);
   // Responses to the prompts of a file; returns how many rows have some.
   int64_t (*generate)(const GenerateOptions&, StopFlag*);
   void (*chat)(const ChatOptions&, const ChatTerminal&);

@@ -196,6 +196,17 @@ int64_t formula_bytes(const Model& model, const TrainBenchOptions& options) {
   return scale::update_bytes(work, options.parallel);
 }
 
+void check_lengths(const TrainBatch& batch, int64_t positions) {
+  for (const Group& group : batch.groups) {
+    for (const Response& response : group.responses) {
+      const size_t prompt = group.prompt.token_ids.size(), tokens = response.token_ids.size();
+      if (static_cast<int64_t>(prompt + tokens) <= positions) continue;
+      fail("a prompt of ", prompt, " and a response of ", tokens, " tokens are more than the model's ", positions,
+           " positions");
+    }
+  }
+}
+
 json::object numbers_of(const TrainSpeed& speed, const TrainBenchOptions& options) {
   return {{"dtype", options.dtype},
           {"device", options.device},
@@ -226,11 +237,15 @@ std::string bench_train(const TrainBenchOptions& options) {
   if (!mesh.alone() && !options.dump_gradients.empty()) {
     fail("--dump-gradients writes those of one process; run it without golong launch");
   }
+  if (!is_replaceable(options.dump_gradients)) {
+    fail("--dump-gradients ", options.dump_gradients, " is a folder, a device or a link; expected a file");
+  }
   const std::unique_ptr<Model> model =
       model_to_measure(options, nn::open_device(device_of_rank(config, world->rank())), mesh.expert);
   const int64_t vocabulary = model->shape().vocabulary;
   TrainBatch batch =
       options.batch.empty() ? random_train_batch(options, vocabulary) : read_train_batch(options.batch, vocabulary);
+  check_lengths(batch, model->shape().max_positions);
   if (mesh.alone()) {
     return to_json(numbers_of(measure_training(*model, std::move(batch), options), options));
   }

@@ -11,7 +11,8 @@ Generator::Generator(const GeneratorOptions& options, int64_t n, bool uses_chat)
     : tokenizer_(Tokenizer::load(options.model)),
       chat_(ChatTemplate::by_name(options.chat_template)),
       model_(load_model(options.model, parse_dtype(options.dtype), nn::open_device(options.device))),
-      engine_(*model_, {.hints = {.positions = "shorten it",
+      engine_(*model_, {.batch_invariant = options.batch_invariant,
+                        .hints = {.positions = "shorten it",
                                   .memory = "shorten it, lower --max-new-tokens or take --dtype bfloat16"}}),
       seed_(options.sampling.seed) {
   keep_memory();
@@ -32,9 +33,12 @@ Generator::Generator(const GeneratorOptions& options, int64_t n, bool uses_chat)
 }
 
 std::vector<Group> Generator::generate(std::vector<Prompt> prompts, int64_t session, const RolloutHooks& hooks) {
-  std::vector<Group> groups = engine_.generate(std::move(prompts), sampling_, seed_, Stream::eval, session, hooks);
-  decode(groups, *tokenizer_, sampling_.stop);
-  return groups;
+  RolloutHooks decoding = hooks;
+  decoding.on_done = [&](size_t index, Group& group) {
+    decode(group, *tokenizer_, sampling_.stop);
+    if (hooks.on_done) hooks.on_done(index, group);
+  };
+  return engine_.generate(std::move(prompts), sampling_, seed_, Stream::eval, session, decoding);
 }
 
 }  // namespace golong

@@ -183,6 +183,11 @@ GrpoRun::GrpoRun(const Config& config, std::shared_ptr<const plugin::Registry> r
     fail(config.run.directory, " has done ", first_step_, " steps already, more than ", steps,
          " (train.steps or train.epochs)");
   }
+  if (const int64_t positions = work_.model->shape().max_positions;
+      world_->is_first() && config.rollout.max_response_tokens >= positions) {
+    log::warning("rollout.max_response_tokens is ", config.rollout.max_response_tokens, ", and the model has ",
+                 positions, " positions: prompt and response end there together, and no response gets so long");
+  }
   if (world_->is_first()) write_file_atomic(fs::path(config.run.directory) / "config.toml", config.to_toml());
 }
 

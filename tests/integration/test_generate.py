@@ -51,7 +51,7 @@ def test_greedy_tokens_are_those_of_transformers(generate, tmp_path):
 
 def test_after_a_kill_the_same_command_goes_on(golong, generate, tmp_path):
     source = prompts(tmp_path / "in.jsonl", 200)
-    options = ["--n", "8", "--max-new-tokens", "48", "--seed", "3"]
+    options = ["--n", "8", "--max-new-tokens", "48", "--seed", "3", "--batch-invariant"]
     assert generate(source, tmp_path / "whole.jsonl", *options).returncode == 0
     output, part = tmp_path / "out.jsonl", tmp_path / "out.jsonl.part"
     process = subprocess.Popen([golong.program, "generate", "--model", DEMO / "model", "--prompts", source, "--output",
@@ -70,6 +70,72 @@ def test_after_a_kill_the_same_command_goes_on(golong, generate, tmp_path):
     assert again.returncode == 0 and "going on after" in again.stderr
     assert output.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl", "out.jsonl", "whole.jsonl"]
+
+
+def test_rows_are_written_while_later_ones_are_generated(golong, generate, tmp_path):
+    """More responses than run together: the first rows are there long before the last."""
+    source = prompts(tmp_path / "in.jsonl", 60)
+    whole = tmp_path / "whole.jsonl"
+    options = ["--n", "16", "--max-new-tokens", "64"]
+    assert generate(source, whole, *options).returncode == 0
+    assert [row["id"] for row in rows(whole)] == [row["id"] for row in rows(source)]
+    output = tmp_path / "out.jsonl"
+    process = subprocess.Popen([golong.program, "generate", "--model", DEMO / "model", "--prompts", source, "--output",
+                                output, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    seen = set()
+    while process.poll() is None:
+        if (part := tmp_path / "out.jsonl.part").exists():
+            seen.add(part.read_bytes().count(b"\n"))
+        time.sleep(0.005)
+    assert process.returncode == 0
+    # 16 rows run together, and none waits for the slowest of them.
+    assert any(count % 16 for count in seen - {60}), f"written in lumps: {sorted(seen)}"
+
+
+def test_rows_with_the_same_id_are_drawn_apart(generate, tmp_path):
+    row = json.dumps({"id": "a", "prompt": "Section 1"}) + "\n"
+    (tmp_path / "in.jsonl").write_text(row * 2)
+    assert generate(tmp_path / "in.jsonl", tmp_path / "out.jsonl", "--max-new-tokens", 24).returncode == 0
+    first, second = rows(tmp_path / "out.jsonl")
+    assert first["response_ids"] != second["response_ids"]
+
+
+def test_ids_that_no_token_has_do_not_end_the_work(golong, tmp_path):
+    """Models have more rows in their embedding than their tokenizers have tokens."""
+    config = json.loads((DEMO / "model/config.json").read_text()) | {"vocab_size": 4096}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert golong("make-model", "--config", tmp_path / "config.json", "--output", tmp_path / "model").returncode == 0
+    for file in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(DEMO / "model" / file, tmp_path / "model" / file)
+    source = prompts(tmp_path / "in.jsonl", 2)
+    result = golong("generate", "--model", tmp_path / "model", "--prompts", source, "--output", tmp_path / "out.jsonl",
+                    "--n", 2, "--max-new-tokens", 30, "--stop", "never this")
+    assert result.returncode == 0, result.stderr
+    made = rows(tmp_path / "out.jsonl")
+    assert max(id for row in made for ids in row["response_ids"] for id in ids) >= 2048
+    reference = Tokenizer.from_file(str(DEMO / "model/tokenizer.json"))
+    assert [[reference.decode(ids) for ids in row["response_ids"]] for row in made] == [row["response"] for row in made]
+
+
+def test_what_is_no_file_stays_what_it_is(generate, tmp_path):
+    source = prompts(tmp_path / "in.jsonl", 2)
+    pipe = generate(source, "/dev/stdout", "--max-new-tokens", 4)
+    assert pipe.returncode == 0 and [len(json.loads(line)["response"]) for line in pipe.stdout.splitlines()] == [1, 1]
+    (tmp_path / "link").symlink_to("target")
+    assert generate(source, tmp_path / "link", "--max-new-tokens", 4).returncode == 0
+    assert (tmp_path / "link").is_symlink() and len(rows(tmp_path / "target")) == 2
+    (tmp_path / "out.jsonl.part").write_text("precious\n")
+    refused = generate(source, tmp_path / "out.jsonl", "--max-new-tokens", 4)
+    assert refused.returncode == 1 and "out.jsonl.part is there, and no " in refused.stderr
+    assert (tmp_path / "out.jsonl.part").read_text() == "precious\n"
+
+
+@pytest.mark.parametrize("option, value", [("--temperature", "nan"), ("--top-p", "nan"), ("--min-p", "nan"), ("--n", 0),
+                                           ("--repetition-penalty", "nan"), ("--seed", -1), ("--seed", 2**64), ("--seed", "1x")])
+def test_numbers_that_are_none_are_refused(generate, tmp_path, option, value):
+    result = generate(prompts(tmp_path / "in.jsonl", 1), tmp_path / "out.jsonl", option, value)
+    assert result.returncode == 2 and option in result.stderr and str(value) in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
 
 
 def test_score_reads_what_was_generated(golong, generate, tmp_path):
@@ -102,13 +168,18 @@ def test_a_bad_row_is_named_before_anything_is_generated(generate, tmp_path):
     with open(source, "a") as file:
         file.write('{"id": "x"}\n')
     result = generate(source, tmp_path / "out.jsonl", "--n", 256, "--max-new-tokens", 4)
-    assert result.returncode == 1 and f"{source}:4: there is no column prompt" in result.stderr
-    assert not (tmp_path / "out.jsonl").exists() and rows(tmp_path / "out.jsonl.part") == []
+    assert result.returncode == 1 and f"{source}:4: there is no column prompt, or nothing in it" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
     source.write_text(json.dumps({"prompt": "word " * 3000}) + "\n")
     result = generate(source, tmp_path / "long.jsonl")
     assert result.returncode == 1 and f"{source}:1: the prompt has " in result.stderr
-    result = generate(source, tmp_path)
+    source.write_text(json.dumps({"prompt": [{"role": "tool", "content": "x"}]}) + "\n")
+    result = generate(source, tmp_path / "tool.jsonl")
+    assert result.returncode == 1 and f'{source}:1: message 0 has the role "tool"' in result.stderr
+    (tmp_path / "folder").mkdir()
+    result = generate(source, tmp_path / "folder")
     assert result.returncode == 1 and "is a folder" in result.stderr
+    assert not list(tmp_path.glob("folder.*"))
 
 
 def test_a_template_that_does_not_fit_the_tokenizer_names_the_one_that_does(golong, tmp_path):

@@ -106,6 +106,20 @@ TEST_F(Checkpoints, ADamagedLaterOneDoesNotPushOutTheGood) {
   EXPECT_THAT(names(), ElementsAre("step-00000005"));
 }
 
+// Neither does one of a step that the run passes over this time.
+TEST_F(Checkpoints, ADamagedOneBetweenTheLoadedAndTheNextIsNotKept) {
+  CheckpointStore store(folder, {.keep = 2});
+  store.save(snapshot(4));
+  store.save(snapshot(5));
+  flip(folder / "step-00000005" / "model.safetensors");
+  CheckpointStore resumed(folder, {.keep = 2});
+  EXPECT_EQ(resumed.load_newest()->step, 4);
+  resumed.save(snapshot(6));
+  EXPECT_THAT(names(), ElementsAre("step-00000004", "step-00000006"));
+  resumed.save(snapshot(7));
+  EXPECT_THAT(names(), ElementsAre("step-00000006", "step-00000007"));
+}
+
 TEST_F(Checkpoints, CopiesThatSomebodyPutAsideAreLeftAlone) {
   CheckpointStore store(folder, {.keep = 1});
   store.save(snapshot(1));

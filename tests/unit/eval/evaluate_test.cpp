@@ -48,7 +48,7 @@ TEST_F(Evaluate, MeansOverTheFirstRowsOfEachTask) {
     if (of_task.size() == 5) continue;
     std::vector<Group> groups = engine.generate(
         {dataset->prompt(i)}, {2, 8, {.temperature = 0.6, .top_p = 0.95}, stop_ids}, 9, Stream::eval, 0);
-    decode(groups, *tokenizer, {});
+    for (Group& group : groups) decode(group, *tokenizer, {});
     scorer.score(groups);
     of_task.push_back((groups[0].responses[0].reward + groups[0].responses[1].reward) / 2);
   }
