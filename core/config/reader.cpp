@@ -297,7 +297,7 @@ void ConfigReader::unknown_key(const toml::key& key, const std::string& parent) 
   if (parent.empty()) siblings.insert(siblings.end(), {"routes", "tasks", "normalizers"});
   if (parent.empty() && source_ != override_source_) siblings.push_back("extends");
   std::string suggestion = nearest(word, siblings);
-  suggestion = suggestion.empty() ? elsewhere[nearest(word, last_words)] : join(parent, suggestion);
+  suggestion = suggestion.empty() ? elsewhere[nearest(word, last_words, 1)] : join(parent, suggestion);
   fail(where(key.source()), ": unknown key ", join(parent, toml_key(word)),
        suggestion.empty() ? "; `golong config reference` lists the keys" : "; did you mean " + suggestion + "?");
 }

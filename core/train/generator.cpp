@@ -3,6 +3,8 @@
 #include "core/base/error.h"
 #include "core/eval/answerer.h"
 #include "core/nn/device.h"
+#include "core/report/log.h"
+#include "core/text/model_template.h"
 #include "core/train/workspace.h"
 
 namespace golong {
@@ -29,6 +31,8 @@ Generator::Generator(const GeneratorOptions& options, int64_t n, bool uses_chat)
   if (!uses_chat) return;
   const std::string problem = chat_.why_not(*tokenizer_, "--chat-template");
   if (!problem.empty()) fail(options.model, ": ", problem, "; `golong generate --raw` needs none");
+  const std::string other = other_template(options.model, options.chat_template, "--chat-template");
+  if (!other.empty()) log::warning(other);
   sampling_.stop_ids.push_back(tokenizer_->find(chat_.end_of_turn()).value());
 }
 

@@ -10,6 +10,7 @@
 #include "core/nn/context_attention.h"
 #include "core/nn/device.h"
 #include "core/report/log.h"
+#include "core/text/model_template.h"
 #include "core/train/reusing_allocator.h"
 
 namespace golong {
@@ -69,6 +70,8 @@ Workspace Workspace::open(const Config& config, std::shared_ptr<const plugin::Re
     fail((folder / "config.json").string(), ": vocab_size is ", w.model->shape().vocabulary, ", tokenizer.json has ",
          w.tokenizer->vocabulary_size(), " tokens; they do not belong together");
   }
+  const std::string other = other_template(folder, config.model.chat_template, "model.chat_template");
+  if (!other.empty()) log::warning(other);
   w.stop_ids = w.model->shape().eos_token_ids;
   const int32_t end = w.tokenizer->find(w.prompts->chat_template().end_of_turn()).value();  // PromptMaker has it
   if (std::find(w.stop_ids.begin(), w.stop_ids.end(), end) == w.stop_ids.end()) w.stop_ids.push_back(end);
