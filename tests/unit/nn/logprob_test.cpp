@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 #include <gtest/gtest.h>
+#include "tests/unit/live_bytes.h"
 
 namespace golong::nn {
 namespace {
@@ -66,6 +67,24 @@ TEST(LogprobOptions, ATargetOutsideTheVocabularyIsRefused) {
   at::Tensor hidden = at::zeros({1, 2}), head = at::zeros({3, 2});
   EXPECT_THROW(token_logprobs(hidden, head, at::tensor({3}, at::kLong)), c10::Error);
   EXPECT_THROW(token_logprobs(hidden, head, at::tensor({-1}, at::kLong)), c10::Error);
+}
+
+// Beside the gradients, and a few numbers of each token.
+TEST(LogprobOptions, MemoryGrowsNeitherWithTokensNorWithTheVocabulary) {
+  constexpr int64_t width = 4, tile = 4 * kCpuTile.tokens * kCpuTile.vocabulary;
+  for (const int64_t vocabulary : {8192, 151936}) {
+    for (const int64_t tokens : {2048, 3000}) {
+      at::Tensor hidden = at::randn({tokens, width}).requires_grad_(true);
+      at::Tensor head = at::randn({vocabulary, width}).requires_grad_(true);
+      const at::Tensor targets = at::randint(vocabulary, {tokens}, at::kLong);
+      const LiveBytes bytes;
+      token_logprobs(hidden, head, targets).logprobs.sum().backward();
+      const int64_t gradients = static_cast<int64_t>(hidden.nbytes() + head.nbytes()), of_tokens = 200 * tokens,
+                    part = 4 * kCpuTile.vocabulary * width;
+      EXPECT_LT(bytes.peak() - gradients, tile + part + of_tokens) << tokens << " of " << vocabulary;
+      EXPECT_GT(bytes.peak(), tile);  // it is counted
+    }
+  }
 }
 
 // One of the two gradients is enough, e.g. a frozen head.
