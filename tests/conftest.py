@@ -1,11 +1,16 @@
 """The program under test: build/bin/golong, or what the environment variable GOLONG names."""
 import os
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# In the background of a script these are ignored, and programs would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 class Golong:

@@ -11,6 +11,12 @@ class OtherRankFailed : public Error {
   using Error::Error;
 };
 
+// A rank has not done within its time what others wait for.
+class Overdue : public OtherRankFailed {
+ public:
+  using OtherRankFailed::OtherRankFailed;
+};
+
 // All ranks have this error, at the same place: what they do together still works.
 class ErrorOfAll : public Error {
  public:

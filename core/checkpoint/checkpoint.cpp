@@ -5,8 +5,8 @@
 #include <set>
 #include <string_view>
 
-#include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/base/rank_errors.h"
 #include "core/checkpoint/manifest.h"
 #include "core/model/weight_files.h"
 #include "core/report/log.h"
@@ -176,6 +176,8 @@ void CheckpointStore::write(const Snapshot& snapshot, const fs::path& target) {
               fs::rename(temporary, target);
               sync_to_disk(folder_);
             });
+  } catch (const OtherRankFailed&) {
+    throw;  // no room is missing
   } catch (const std::exception& error) {
     std::error_code unknown;
     if (ranks_.rank == 0) fs::remove_all(temporary, unknown);
@@ -250,6 +252,8 @@ std::optional<Snapshot> CheckpointStore::load_newest() const {
     };
     try {
       DoneTogether(ranks_, state_->together++).run([] {}, verify, [](const CheckpointFiles&) {});
+    } catch (const OtherRankFailed&) {
+      throw;
     } catch (const Error& error) {
       if (ranks_.rank != 0) continue;  // the first one says what is next
       if (end.empty()) {

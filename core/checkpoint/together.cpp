@@ -1,9 +1,11 @@
 #include "core/checkpoint/together.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <optional>
 
 #include "core/base/bytes.h"
-#include "core/base/error.h"
+#include "core/base/rank_errors.h"
 
 namespace golong {
 namespace {
@@ -66,27 +68,49 @@ void DoneTogether::run(const std::function<void()>& open, const std::function<Ch
 // Whatever fails, the others hear of it where they wait.
 void DoneTogether::first(const std::function<void()>& open, const std::function<CheckpointFiles()>& write,
                          const std::function<void(const CheckpointFiles&)>& seal) const {
+  const auto start = std::chrono::steady_clock::now();
   std::string error = error_of(open);
   ranks_.notes->set(key("open"), note(error));
   CheckpointFiles files;
   if (error.empty()) error = error_of([&] { files = write(); });
+  std::optional<Overdue> late;
   for (int64_t rank = 1; rank < ranks_.size; ++rank) {
-    const std::string theirs = read(ranks_.notes->wait(key(std::to_string(rank)), ranks_.longest), files);
-    if (error.empty() && !theirs.empty()) error = "rank " + std::to_string(rank) + ": " + theirs;
+    const auto passed = std::chrono::steady_clock::now() - start;
+    try {
+      const std::string theirs = hear(std::to_string(rank), rank, ranks_.longest - passed, files);
+      if (error.empty() && !theirs.empty()) error = "rank " + std::to_string(rank) + ": " + theirs;
+    } catch (const Overdue& overdue) {
+      if (error.empty()) error = late.emplace(overdue).what();
+    }
   }
   if (error.empty()) error = error_of([&] { seal(files); });
   ranks_.notes->set(key("sealed"), note(error));
+  if (late) throw Overdue(error);
   if (!error.empty()) fail(error);
 }
 
 void DoneTogether::other(const std::function<CheckpointFiles()>& write) const {
   CheckpointFiles files;
-  std::string error = read(ranks_.notes->wait(key("open"), ranks_.longest), files);
+  std::string error = hear("open", 0, ranks_.longest, files);
   if (error.empty()) error = error_of([&] { files = write(); });
   ranks_.notes->set(key(std::to_string(ranks_.rank)), note(error, files));
   CheckpointFiles none;
-  error = read(ranks_.notes->wait(key("sealed"), ranks_.longest), none);
+  if (error.empty()) error = hear("sealed", 0, 2 * ranks_.longest, none);  // who seals waits for all others
   if (!error.empty()) fail(error);
+}
+
+// The error that a rank notes, "" where it has none. Throws Overdue that names it.
+std::string DoneTogether::hear(const std::string& name, int64_t rank, std::chrono::nanoseconds longest,
+                               CheckpointFiles& files) const {
+  using std::chrono::milliseconds;
+  const auto patience = std::max(milliseconds(1), std::chrono::duration_cast<milliseconds>(longest));
+  try {
+    return read(ranks_.notes->wait(key(name), patience), files);
+  } catch (const Overdue&) {
+    throw Overdue("rank " + std::to_string(rank) + " is not done with its files of a checkpoint within " +
+                  std::to_string(std::chrono::duration<double>(ranks_.longest).count()) +
+                  " s (checkpoint.timeout_seconds)");
+  }
 }
 
 }  // namespace golong

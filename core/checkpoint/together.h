@@ -18,8 +18,8 @@ namespace golong {
 struct CheckpointRanks {
   int64_t rank = 0, size = 1;
   std::shared_ptr<parallel::Notes> notes;  // of more than one rank; a connection of its own, for it waits there
-  // To wait for another rank. Disks may be slow, and who is gone is noticed by the watch (parallel/watch.h).
-  std::chrono::milliseconds longest = std::chrono::hours(24);
+  // To wait for what another rank writes or reads (checkpoint.timeout_seconds).
+  std::chrono::milliseconds longest = std::chrono::minutes(30);
 
   bool alone() const { return size == 1; }
   // What the files of this rank are called: "model" alone, else "model.rank-00003".
@@ -28,7 +28,8 @@ struct CheckpointRanks {
 
 using CheckpointFiles = std::map<std::string, Manifest::File>;
 
-// One checkpoint that is written or read together. Where a rank fails, all throw an Error that names it.
+// One checkpoint that is written or read together. Where a rank fails, or is not
+// done in time, all throw an Error that names it.
 class DoneTogether {
  public:
   // `number` tells one checkpoint from another, the same on all ranks.
@@ -44,6 +45,8 @@ class DoneTogether {
   void first(const std::function<void()>& open, const std::function<CheckpointFiles()>& write,
              const std::function<void(const CheckpointFiles&)>& seal) const;
   void other(const std::function<CheckpointFiles()>& write) const;
+  std::string hear(const std::string& name, int64_t rank, std::chrono::nanoseconds longest,
+                   CheckpointFiles& files) const;
 
   CheckpointRanks ranks_;
   int64_t number_;

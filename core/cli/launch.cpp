@@ -1,5 +1,6 @@
 // golong launch --nproc N COMMAND ...
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -32,6 +33,11 @@ void check(const LaunchOptions& job) {
 void check_command(const CLI::App& launch, const std::vector<std::string>& command) {
   if (command.empty()) throw CLI::ParseError("a command is required, such as train CONFIG", 2);
   if (command.front().starts_with("-")) throw CLI::ExtrasError(launch.get_name(), command);  // an unknown option
+  constexpr std::array in_one_process{"chat",       "data",   "eval",  "export", "generate", "logprobs",
+                                      "make-model", "report", "score", "sft",    "tokenize"};
+  if (std::ranges::count(in_one_process, command.front()) > 0) {
+    fail("golong launch: ", command.front(), " runs in one process; of several ranks are train and bench");
+  }
   std::vector<std::string> known;
   for (const CLI::App* other : launch.get_parent()->get_subcommands([](const CLI::App*) { return true; })) {
     if (other != &launch) known.push_back(other->get_name());

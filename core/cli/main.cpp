@@ -48,6 +48,9 @@ const CLI::App* innermost(const CLI::App* command, std::string& name) {
 
 // What is wrong with the command line, with the nearest command or option.
 std::string complaint(const CLI::App& command, const CLI::ParseError& error) {
+  if (dynamic_cast<const CLI::ValidationError*>(&error) || dynamic_cast<const CLI::ConversionError*>(&error)) {
+    return error.what();
+  }
   const std::vector<std::string> left = command.remaining();
   if (left.empty()) return error.what();
   std::vector<std::string> known;

@@ -41,7 +41,10 @@ void run(const Options& options) {
   train.resume = options.resume;
   train.stop = signals.flag();
   const int64_t steps = api.train(config, registry, train);
-  if (!speaks_for_all()) return;
+  if (!speaks_for_all()) {
+    if (signals.stopped()) throw ExitStatus{130};
+    return;
+  }
   if (signals.stopped()) {
     throw Stopped("stopped after step " + std::to_string(steps) + "; go on with `golong train " + config.run.directory +
                   "/config.toml --resume`" + (one_of_many() ? ", started on as many ranks as before" : ""));

@@ -168,6 +168,7 @@ struct CheckpointConfig {
   int64_t every = 5;                    // steps; 0: only at the end
   int64_t keep = 2;                     // newest kept
   bool background = true;               // written from a copy while training goes on
+  int64_t timeout_seconds = 1800;       // for a rank that writes or verifies its files
   int64_t shard_bytes = 5'000'000'000;  // of one file of tensors, as the Hub's
   std::string keep_best_metric;         // name in metrics.jsonl: the best by it is kept, too; "": none
   bool best_is_highest = true;

@@ -344,6 +344,10 @@ void describe(ConfigVisitor& visitor, CheckpointConfig& checkpoint) {
   visitor.key("background", &checkpoint.background,
               "Write from a copy while training goes on, which takes the memory of weights and optimizer state once "
               "more while it writes; false: training waits.");
+  visitor.key(
+      "timeout_seconds", &checkpoint.timeout_seconds,
+      "How long ranks wait for one that writes or verifies its files of a checkpoint, before all stop and name it.",
+      at_least(1));
   visitor.key("shard_bytes", &checkpoint.shard_bytes,
               "Weights and optimizer state that are larger than this are split into files of at most this size.",
               at_least(1));

@@ -20,7 +20,8 @@ struct Operation {
   std::vector<at::Tensor> tensors;  // live until it is done
   const GroupState& group;
   const char* what;
-  int64_t number;  // in the group
+  int64_t number;                // in the group
+  std::function<void()> finish;  // what this rank does itself with what came
 };
 
 namespace {
@@ -51,6 +52,7 @@ void Pending::wait() {
     group.failed(operation->what, operation->number, error);
   }
   group.traffic->seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (operation->finish) operation->finish();
 }
 
 Pending GroupState::begin(const char* what, int64_t bytes, std::vector<at::Tensor> tensors, const Begin& begin) const {
@@ -58,7 +60,7 @@ Pending GroupState::begin(const char* what, int64_t bytes, std::vector<at::Tenso
   Pending pending;
   try {
     pending.operation_ =
-        std::make_shared<Operation>(Operation{begin(*backend), std::move(tensors), *this, what, operation});
+        std::make_shared<Operation>(Operation{begin(*backend), std::move(tensors), *this, what, operation, {}});
   } catch (const std::exception& error) {
     failed(what, operation, error);
   }
@@ -114,8 +116,19 @@ Pending Group::sum_parts_later(const at::Tensor& mine, const at::Tensor& all) co
   }
   if (mine.numel() == 0) return {};
   at::Tensor to = mine.detach().view({-1}), from = all.detach().view({-1});
-  return state_->begin("sum of parts", bytes_of(mine) * (size() - 1), {to, from},
-                       [&](c10d::Backend& backend) { return backend._reduce_scatter_base(to, from); });
+  const int64_t bytes = bytes_of(mine) * (size() - 1);
+  if (!mine.is_cpu()) {
+    return state_->begin("sum of parts", bytes, {to, from},
+                         [&](c10d::Backend& backend) { return backend._reduce_scatter_base(to, from); });
+  }
+  // Gloo would send the sums of all parts to everybody.
+  at::Tensor came = at::empty_like(from);
+  std::vector<int64_t> equal;
+  Pending pending = state_->begin("sum of parts", bytes, {came, from}, [&](c10d::Backend& backend) {
+    return backend.alltoall_base(came, from, equal, equal);
+  });
+  pending.operation_->finish = [to, came]() mutable { at::sum_out(to, came.view({-1, to.numel()}), {0}); };
+  return pending;
 }
 
 at::Tensor Group::exchange(const at::Tensor& rows, const std::vector<int64_t>& send,

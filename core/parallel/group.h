@@ -24,6 +24,7 @@ class Pending {
 
  private:
   friend struct GroupState;
+  friend class Group;
   std::shared_ptr<struct Operation> operation_;
 };
 

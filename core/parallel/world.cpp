@@ -81,7 +81,7 @@ class StoreNotes : public Notes {
       value = text(store_->get(key));
     });
     if (is_there) return value;
-    throw OtherRankFailed("no rank has left the note \"" + key + "\" within " +
+    throw Overdue("no rank has left the note \"" + key + "\" within " +
                           std::to_string(std::chrono::duration_cast<std::chrono::seconds>(longest).count()) + " s");
   }
   int64_t add(const std::string& key, int64_t number) override {

@@ -21,7 +21,7 @@ class Notes {
   virtual ~Notes() = default;
   virtual void set(const std::string& key, const std::string& value) = 0;
   virtual std::optional<std::string> find(const std::string& key) = 0;  // none where nobody has set it yet
-  virtual std::string wait(const std::string& key, std::chrono::milliseconds longest) = 0;
+  virtual std::string wait(const std::string& key, std::chrono::milliseconds longest) = 0;  // throws Overdue
   virtual int64_t add(const std::string& key, int64_t number) = 0;  // to a sum that begins at 0; returns it
   virtual std::vector<std::string> read(const std::vector<std::string>& keys) = 0;  // each was set before
 };

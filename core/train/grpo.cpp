@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <thread>
 #include <utility>
 
 #include <ATen/ATen.h>
@@ -57,6 +58,7 @@ class GrpoRun {
   Metrics learn(int64_t step, const std::vector<Group>& groups, const std::vector<std::vector<double>>& advantages);
   Metrics step(int64_t step);
   std::optional<Metrics> whole_step(int64_t step);
+  int64_t train();
   bool agree_to_stop();
   void add_rank_metrics(int64_t step, Metrics& metrics);
   RunState state() { return {config_, work_, reference_, normalizer_, collector_, learner_, address(states_)}; }
@@ -134,9 +136,9 @@ int64_t total_steps(const Config& config, size_t rows) {
   return std::max<int64_t>(1, config.train.epochs * static_cast<int64_t>(rows) / draw_size(config.train));
 }
 
-CheckpointRanks checkpoint_ranks(parallel::World& world) {
+CheckpointRanks checkpoint_ranks(parallel::World& world, const CheckpointConfig& config) {
   if (world.rank().alone()) return {};
-  return {world.rank().rank, world.rank().size, world.notes_apart()};
+  return {world.rank().rank, world.rank().size, world.notes_apart(), std::chrono::seconds(config.timeout_seconds)};
 }
 
 plugin::Settings settings_of(const Config& config) {
@@ -146,6 +148,9 @@ plugin::Settings settings_of(const Config& config) {
 
 Config of_rank(Config config, const parallel::Rank& rank) {
   config.model.device = device_of_rank(config, rank);
+  if (config.rewards.threads == 0) {  // the ranks of a machine share its cores
+    config.rewards.threads = std::max<int64_t>(1, std::thread::hardware_concurrency() / rank.local_size);
+  }
   return config;
 }
 
@@ -167,7 +172,7 @@ GrpoRun::GrpoRun(const Config& config, std::shared_ptr<const plugin::Registry> r
       rows_(work_.dataset(config, config.data.train)),
       eval_rows_(config.data.eval.empty() ? nullptr : work_.dataset(config, config.data.eval)),
       rollout_(*work_.model, engine_options_of_rank(config, *work_.model, world_->rank())),
-      scorer_(config, work_.registry),
+      scorer_(of_rank(config, world_->rank()), work_.registry),
       answerer_(rollout_, scorer_, work_.tokenizer, {world_, config.parallel.hand_out == "as_free"}),
       collector_(config_, work_, rows_, answerer_),
       normalizer_(work_.registry->find(plugin::Kind::normalizer, config.train.normalizer), settings_of(config)),
@@ -175,7 +180,7 @@ GrpoRun::GrpoRun(const Config& config, std::shared_ptr<const plugin::Registry> r
                reference_.model.get(),
                {&mesh_, address(states_), address(reference_states_),
                 nn::parse_context_method(config.parallel.context_method)}),
-      checkpoints_(checkpoint_folder(config), config.checkpoint, checkpoint_ranks(*world_)),
+      checkpoints_(checkpoint_folder(config), config.checkpoint, checkpoint_ranks(*world_, config.checkpoint)),
       writer_(checkpoints_, config.checkpoint.background),
       memory_(work_.model->device()) {
   first_step_ = options.resume ? restore() : 0;
@@ -262,7 +267,7 @@ void GrpoRun::add_rank_metrics(int64_t step, Metrics& metrics) {
 bool GrpoRun::agree_to_stop() {
   const at::Tensor asked = at::full({1}, static_cast<int64_t>(stopping()), at::kLong);
   world_->all().sum(asked);
-  return stopped_ = asked.item<int64_t>() > 0;
+  return stopped_ = stopped_ || asked.item<int64_t>() > 0;
 }
 
 // Metrics and samples reach the disk first: a resumed run cuts off what is newer than its checkpoint, and cannot make
@@ -304,6 +309,7 @@ std::optional<Evaluation> GrpoRun::measure(int64_t step) {
         [this] { return stop_asked(options_.stop); },
         [&](size_t done) { progress.update(static_cast<int64_t>(done)); });
   } catch (const Stopped&) {
+    stopped_ = true;
     return {};
   }
 }
@@ -355,7 +361,15 @@ void GrpoRun::expect_best_metric(int64_t step, bool measured) {
                similar_names(metrics_, name), ". While steps have none, no checkpoint is kept as the best");
 }
 
+// Afterwards every rank knows that one was asked to stop. Not before: to be asked twice means to end at once.
 int64_t GrpoRun::run() {
+  const int64_t done = train();
+  int none = 0;
+  if (stopped_ && !mesh_.alone() && options_.stop) options_.stop->compare_exchange_strong(none, 1);
+  return done;
+}
+
+int64_t GrpoRun::train() {
   const int64_t steps = total_steps(config_, rows_->size());
   learner_.expect(steps);
   peak_flops_ = nn::measure_matmul(work_.model->dtype(), work_.model->device());
@@ -420,7 +434,7 @@ int64_t run_grpo(const Config& config, std::shared_ptr<const plugin::Registry> r
     return run.run();
   };
   return watch.guard([&] {
-    if (!world->rank().alone()) parallel::agree(*world, facts_of(config, *registry));
+    if (!world->rank().alone()) parallel::agree(*world, facts_of(config, *registry, options.resume));
     if (!world->is_first()) {  // the first rank speaks for all
       log::set_level(std::max(log::level(), log::Level::error));
       return run();

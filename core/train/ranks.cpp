@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Of a file that may be large: its size, and what it begins and ends with.
+// Of weights, which may be large: the size, and what the file begins and ends with.
 std::string mark_of(const fs::path& path) {
   const MappedFile file(path);
   constexpr size_t most = 1 << 20;
@@ -61,8 +61,8 @@ parallel::MeshShape mesh_shape(const ParallelConfig& config) {
   return {config.replicate, config.shard, config.context, config.expert};
 }
 
-parallel::Facts facts_of(const Config& config, const plugin::Registry& registry) {
-  parallel::Facts facts{{"golong", version}};
+parallel::Facts facts_of(const Config& config, const plugin::Registry& registry, bool resume) {
+  parallel::Facts facts{{"golong", version}, {"--resume", resume ? "true" : "false"}};
   for (const Difference& key : differences("", config.to_toml(), "the config")) facts[key.key] = key.after;
   for (const plugin::Plugin& plugin : registry.plugins()) {
     facts[std::string(plugin::name(plugin.kind)) + " " + plugin.id] = plugin.descriptor->version;
@@ -75,7 +75,7 @@ parallel::Facts facts_of(const Config& config, const plugin::Registry& registry)
     }
   }
   for (const auto* files : {&config.data.train, &config.data.eval}) {
-    for (const std::string& file : all_row_files(*files)) facts[file] = mark_of(file);
+    for (const std::string& file : all_row_files(*files)) facts[file] = fingerprint(MappedFile(file).bytes());
   }
   return facts;
 }

@@ -26,6 +26,6 @@ parallel::MeshShape mesh_shape(const ParallelConfig& config);
 
 // What all ranks have to have in common: golong, every key of the config, the plugins and their versions, the model's
 // and the data's files.
-parallel::Facts facts_of(const Config& config, const plugin::Registry& registry);
+parallel::Facts facts_of(const Config& config, const plugin::Registry& registry, bool resume);
 
 }  // namespace golong

@@ -65,6 +65,9 @@ def test_version(golong):
     (["sft", "a.toml"], "--output is required"),
     (["make-model", "--config", "/dev/null", "--output", "x", "--seed", "many"], "--seed"),
     (["logprobs", "--model", "nowhere", "--input", "x", "--output", "y"], "nowhere"),
+    (["launch", "--nproc", "0", "train", "x.toml"], "--nproc"),
+    (["launch", "--nproc", "x", "train", "x.toml"], "--nproc"),
+    (["launch", "--nproc", "2", "--restarts", "-1", "train", "x.toml"], "--restarts"),
     (["export", "a.toml", "--checkpoint", "nowhere", "--output", "y"], "nowhere"),
 ])
 def test_wrong_command_lines(golong, tmp_path, arguments, message):

@@ -1,5 +1,6 @@
 """A training of two ranks that golong launch or torchrun starts: faults in the middle of it, and what comes after."""
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -85,6 +86,18 @@ def test_a_signal_saves_and_stops(golong, config, untouched, tmp_path):
     check_same(tmp_path / "run", untouched)
 
 
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_signal_at_one_rank_saves_and_stops_all(golong, config, untouched, tmp_path, rank):
+    with launched(golong, config, tmp_path) as job:
+        os.kill(job.ranks[rank], signal.SIGTERM)
+        status, out, errors = job.end()
+        assert status == 130 and out == "", errors
+        assert "golong: stopped after step" in errors
+    result = golong("launch", "--nproc", 2, *train(config, tmp_path / "run", "--resume"), env=ONE_THREAD)
+    assert result.returncode == 0, result.stderr
+    check_same(tmp_path / "run", untouched)
+
+
 @pytest.mark.parametrize("every", [1, 100])
 def test_an_error_of_one_rank_in_a_step(golong, config, tmp_path, every):
     """No checkpoint is made of a step that one rank could not end; what was saved before stays, and is gone on from."""
@@ -125,6 +138,17 @@ def test_another_config_at_one_rank(golong, config, tmp_path):
         assert status == 1
         assert "train.seed: rank 1 has 8, rank 0 has 0" in errors and "rollout.n: rank 1 has 4, rank 0 has 3" in errors
     assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+@pytest.mark.parametrize("resuming", [0, 1])
+def test_one_rank_that_resumes_and_one_that_does_not(golong, config, untouched, tmp_path, resuming):
+    shutil.copytree(untouched, tmp_path / "run")
+    more = [["--set", "train.steps=9"], ["--set", "train.steps=9", "--resume"]]
+    ends = ranks_with(golong, [train(config, tmp_path / "run", *more[rank == resuming]) for rank in (0, 1)])
+    for status, errors in ends:
+        has = [str(rank == resuming).lower() for rank in (0, 1)]
+        assert status == 1 and f"--resume: rank 1 has {has[1]}, rank 0 has {has[0]}" in errors
+    assert metrics_of(tmp_path / "run") == metrics_of(untouched)
 
 
 def test_torchrun(golong, config, untouched, tmp_path):

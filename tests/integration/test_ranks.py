@@ -50,6 +50,13 @@ def compare(found, expected, relative=1e-5):
             assert found[step][name] == pytest.approx(value, rel=relative, abs=relative), f"step {step}: {name}"
 
 
+def samples_of_step(run, step):
+    rows = [json.loads(line) for line in (run / "samples.jsonl").read_text().splitlines()]
+    found = [row for row in rows if row["step"] == step]
+    assert any(row["advantage"] for row in found), "they would be equal in any case"
+    return found
+
+
 @pytest.fixture(scope="module")
 def one_rank(golong, config, tmp_path_factory):
     run = tmp_path_factory.mktemp("one") / "run"
@@ -69,6 +76,7 @@ def test_a_mesh_makes_the_steps_of_one_rank(golong, config, one_rank, tmp_path, 
     result = train(golong, config, run, ranks, train_steps=3, **mesh)
     found = metrics_of(run)
     compare(found, {step: values for step, values in metrics_of(one_rank).items() if step <= 1})
+    assert samples_of_step(run, 1) == samples_of_step(one_rank, 1)  # advantages bit for bit
     assert sorted(found) == [1, 2, 3]
     # The first rank speaks for all.
     assert result.stdout.count("trained 3 steps") == 1 and "[rank 1]" not in result.stdout + result.stderr

@@ -9,8 +9,8 @@
 #include <mutex>
 #include <thread>
 
-#include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/base/rank_errors.h"
 #include "core/checkpoint/checkpoint.h"
 
 namespace golong {
@@ -29,7 +29,7 @@ class NotesInMemory : public parallel::Notes {
   }
   std::string wait(const std::string& key, std::chrono::milliseconds longest) override {
     std::unique_lock lock(mutex_);
-    if (!changed_.wait_for(lock, longest, [&] { return notes_.contains(key); })) fail("nobody wrote ", key);
+    if (!changed_.wait_for(lock, longest, [&] { return notes_.contains(key); })) throw Overdue("nobody wrote " + key);
     return notes_[key];
   }
   std::optional<std::string> find(const std::string&) override { throw std::logic_error("unused"); }
@@ -139,6 +139,26 @@ TEST_F(Together, WhereOneCannotWriteAllHearOfIt) {
   });
   EXPECT_THAT(errors, Each(HasSubstr("the checkpoint of step 2 cannot be written: ")));
   EXPECT_THAT(load(), Each("1: w0 w1 w2"));
+}
+
+// A disk that does not answer is noticed by those whose disks do.
+TEST_F(Together, WhereOneDoesNotComeItIsNamed) {
+  const auto notes = std::make_shared<NotesInMemory>();
+  std::vector<std::string> errors(2);
+  std::vector<std::thread> threads;
+  for (const int64_t rank : {0, 2}) {
+    threads.emplace_back([&, rank] {
+      DoneTogether together({rank, kRanks, notes, std::chrono::milliseconds(200)}, 0);
+      try {
+        together.run([] {}, [] { return CheckpointFiles(); },
+                     [](const CheckpointFiles&) { FAIL() << "it is not whole"; });
+      } catch (const Error& error) {
+        errors[rank == 0 ? 0 : 1] = error.what();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_THAT(errors, Each(HasSubstr("rank 1 is not done with its files of a checkpoint within 0.2")));
 }
 
 }  // namespace
