@@ -74,3 +74,42 @@ def test_mistakes_name_the_key(plan):
     result = plan("golongrl-4b", "--devices", "2xH100-80GB", settings=["parallel.context=1", "parallel.shard=1",
                                                                        "parallel.expert=2"])
     assert result.returncode == 1 and "parallel.expert: the model has no experts" in result.stderr
+
+
+@pytest.fixture(scope="module")
+def two_ranks(golong, tmp_path_factory):
+    """What this machine measures as two ranks, and a model whose table of tokens is most of it."""
+    folder = tmp_path_factory.mktemp("ranks")
+    shape = DENSE | dict(vocab_size=64000, hidden_size=256, num_hidden_layers=4, num_attention_heads=8, num_key_value_heads=4,
+                         head_dim=32, intermediate_size=704, max_position_embeddings=4096, tie_word_embeddings=False,
+                         torch_dtype="float32")
+    (folder / "config.json").write_text(json.dumps(shape))
+    assert golong("make-model", "--config", folder / "config.json", "--output", folder / "model").returncode == 0
+    device = golong("launch", "--nproc", 2, "bench", "device", "--threads", 1)
+    assert device.returncode == 0, device.stderr
+    (folder / "device.json").write_text(device.stdout)
+    (folder / "run.toml").write_text("")
+    return folder
+
+
+@pytest.mark.parametrize("mesh", [dict(shard=2, zero=1), dict(shard=2, zero=2), dict(shard=2), dict(context=2)],
+                         ids=str)
+def test_it_tells_the_memory_of_a_rank(golong, two_ranks, mesh):
+    prompt, response, n, groups, micro = 512, 64, 4, 4, 1024
+    words = [word for name, value in mesh.items() for word in ("--set", f"parallel.{name}={value}")]
+    planned = golong("plan", two_ranks / "run.toml", "--devices", f"2x{two_ranks / 'device.json'}", "--json",
+                     "--set", f"model.path={two_ranks / 'model'}", "--set", f"data.max_prompt_tokens={prompt}",
+                     "--set", f"rollout.max_response_tokens={response}", "--set", f"rollout.n={n}",
+                     "--set", f"train.prompts_per_step={groups}", "--set", f"train.micro_batch_tokens={micro}", *words)
+    assert planned.returncode == 0, planned.stderr
+    options = [word for name, value in mesh.items() for word in (f"--{name}", value)]
+    measured = golong("launch", "--nproc", 2, "bench", "train", "--model", two_ranks / "model", "--threads", 1,
+                      "--prompt-tokens", prompt, "--response-tokens", response, "--n", n, "--groups", groups,
+                      "--micro-batch-tokens", micro, "--repetitions", 1, *options)
+    assert measured.returncode == 0, measured.stderr
+    # It counts from where each rank has read all weights.
+    weights = (two_ranks / "model/model.safetensors").stat().st_size
+    peak = json.loads(measured.stdout)["peak_bytes"] + weights
+    expected = json.loads(planned.stdout)["updating_bytes"]
+    print(f"measured {peak / 1e6:.0f} MB, planned {expected / 1e6:.0f} MB, {expected / peak - 1:+.1%}")
+    assert 0.85 <= expected / peak <= 1.15
