@@ -82,7 +82,7 @@ class StoreNotes : public Notes {
     });
     if (is_there) return value;
     throw Overdue("no rank has left the note \"" + key + "\" within " +
-                          std::to_string(std::chrono::duration_cast<std::chrono::seconds>(longest).count()) + " s");
+                  std::to_string(std::chrono::duration_cast<std::chrono::seconds>(longest).count()) + " s");
   }
   int64_t add(const std::string& key, int64_t number) override {
     int64_t sum = 0;

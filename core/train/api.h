@@ -25,7 +25,7 @@ using StopFlag = std::atomic<int>;
 struct TrainOptions {
   bool resume = false;
   std::function<bool(const StepReport&)> on_step;  // false: save and stop
-  StopFlag* stop = nullptr;  // set on all ranks where one was asked to stop
+  StopFlag* stop = nullptr;                        // set on all ranks where one was asked to stop
 };
 
 // How responses are drawn: see core/rollout/sampling.h.

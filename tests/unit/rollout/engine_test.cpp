@@ -174,11 +174,10 @@ TEST(RolloutEngine, ResponsesThatGaveWayForMemoryGoOnWithTheSameTokens) {
 TEST(RolloutEngine, APromptThatCannotFitIsRefusedWithNumbers) {
   Engine small(little_memory(4));
   const int64_t page = small.engine.page_bytes();
-  EXPECT_THAT(
-      error_message([&] { small.generate(some_prompts(), long_sampling()); }),
-      HasSubstr("row 2: keys and values of the prompt of 90 tokens and of one response of 150 take " +
-                std::to_string(5 * page) + " bytes, there is room for " + std::to_string(4 * page) +
-                "; raise rollout.kv_cache_bytes"));
+  EXPECT_THAT(error_message([&] { small.generate(some_prompts(), long_sampling()); }),
+              HasSubstr("row 2: keys and values of the prompt of 90 tokens and of one response of 150 take " +
+                        std::to_string(5 * page) + " bytes, there is room for " + std::to_string(4 * page) +
+                        "; raise rollout.kv_cache_bytes"));
 }
 
 TEST(RolloutEngine, MoreResponsesThanRunTogetherAreTheSame) {
