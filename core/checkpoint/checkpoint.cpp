@@ -194,10 +194,8 @@ void CheckpointStore::remove_old(const fs::path& newest) {
   for (; all.back() != newest; all.pop_back()) discard(all.back());
   if (const std::optional<int64_t> from = std::exchange(state_->went_on_from, {})) {
     const auto loaded = std::ranges::find(all, folder_ / folder_name(*from));
-    if (loaded != all.end() && *loaded != newest) {
-      std::for_each(loaded + 1, all.end() - 1, discard);
-      all.erase(loaded + 1, all.end() - 1);
-    }
+    // Damaged ones stand between them; they count for nothing, and go when they are old.
+    if (loaded != all.end() && *loaded != newest) all.erase(loaded + 1, all.end() - 1);
   }
   const std::optional<Best> best = this->best();
   if (best && best->folder == newest) {
@@ -226,9 +224,15 @@ void CheckpointStore::save(const Snapshot& snapshot) {
 std::string CheckpointStore::hear(const std::string& said) const {
   if (ranks_.alone()) return said;
   const std::string key = "checkpoint/newest/" + std::to_string(state_->together++);
-  if (ranks_.rank != 0) return ranks_.notes->wait(key, ranks_.longest);
-  ranks_.notes->set(key, said);
-  return said;
+  if (ranks_.rank == 0) {
+    ranks_.notes->set(key, said);
+    return said;
+  }
+  try {
+    return ranks_.notes->wait(key, 2 * ranks_.longest);  // it may verify, and wait for others that do
+  } catch (const Overdue&) {
+    throw Overdue("rank 0 does not say which checkpoint is taken (checkpoint.timeout_seconds)");
+  }
 }
 
 // Of each checkpoint that the first rank proposes every rank verifies some of the files.

@@ -44,9 +44,9 @@ class CheckpointStore {
   explicit CheckpointStore(std::filesystem::path folder, CheckpointConfig config = {}, CheckpointRanks ranks = {});
 
   // Removes what interrupted saves left behind, before it writes so that there is room, and afterwards what need not be
-  // kept: all but the newest `config.keep` and the best. Checkpoints of later steps go, and damaged ones of
-  // steps after the one that was loaded: the run went on from before them. Throws Error with the system's reason (a
-  // full disk, say) and what to do; older checkpoints are then all still there.
+  // kept: all but the newest `config.keep` and the best. Checkpoints of later steps go: the run went on from
+  // before them. Damaged ones after the one that was loaded do not count among the newest. Throws Error with the
+  // system's reason (a full disk, say) and what to do; older checkpoints are then all still there.
   void save(const Snapshot& snapshot);
 
   // The newest checkpoint that is whole, verified by size and hash; a damaged or unfinished one is named in a warning

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <optional>
+#include <sstream>
 
 #include "core/base/bytes.h"
 #include "core/base/rank_errors.h"
@@ -10,18 +11,19 @@
 namespace golong {
 namespace {
 
-// A note: what went wrong, or nothing, and files.
-std::string note(const std::string& error, const CheckpointFiles& files = {}) {
+// A note: what went wrong, or nothing, whether it is that somebody was not done in time, and files.
+std::string note(const std::string& error, const CheckpointFiles& files = {}, bool is_late = false) {
   Encoder out;
-  out.text(error).number<uint64_t>(files.size());
+  out.text(error).number<uint8_t>(is_late ? 1 : 0).number<uint64_t>(files.size());
   for (const auto& [name, file] : files) out.text(name).number(file.bytes).text(file.hash);
   return out.take();
 }
 
-// Adds its files; the error of the note.
+// Adds its files; the error of the note. Throws Overdue where it says so.
 std::string read(const std::string& note, CheckpointFiles& files) {
   Decoder in(note);
   std::string error = in.text();
+  if (in.number<uint8_t>() == 1) throw Overdue(error);
   for (auto left = in.number<uint64_t>(); left > 0; --left) {
     const std::string name = in.text();
     const auto bytes = in.number<uint64_t>();
@@ -68,9 +70,9 @@ void DoneTogether::run(const std::function<void()>& open, const std::function<Ch
 // Whatever fails, the others hear of it where they wait.
 void DoneTogether::first(const std::function<void()>& open, const std::function<CheckpointFiles()>& write,
                          const std::function<void(const CheckpointFiles&)>& seal) const {
-  const auto start = std::chrono::steady_clock::now();
   std::string error = error_of(open);
   ranks_.notes->set(key("open"), note(error));
+  const auto start = std::chrono::steady_clock::now();
   CheckpointFiles files;
   if (error.empty()) error = error_of([&] { files = write(); });
   std::optional<Overdue> late;
@@ -84,7 +86,7 @@ void DoneTogether::first(const std::function<void()>& open, const std::function<
     }
   }
   if (error.empty()) error = error_of([&] { seal(files); });
-  ranks_.notes->set(key("sealed"), note(error));
+  ranks_.notes->set(key("sealed"), note(error, {}, late.has_value()));
   if (late) throw Overdue(error);
   if (!error.empty()) fail(error);
 }
@@ -102,15 +104,19 @@ void DoneTogether::other(const std::function<CheckpointFiles()>& write) const {
 // The error that a rank notes, "" where it has none. Throws Overdue that names it.
 std::string DoneTogether::hear(const std::string& name, int64_t rank, std::chrono::nanoseconds longest,
                                CheckpointFiles& files) const {
-  using std::chrono::milliseconds;
-  const auto patience = std::max(milliseconds(1), std::chrono::duration_cast<milliseconds>(longest));
+  const auto patience =
+      std::max(std::chrono::milliseconds(1), std::chrono::duration_cast<std::chrono::milliseconds>(longest));
+  std::string found;
   try {
-    return read(ranks_.notes->wait(key(name), patience), files);
+    found = ranks_.notes->wait(key(name), patience);
   } catch (const Overdue&) {
-    throw Overdue("rank " + std::to_string(rank) + " is not done with its files of a checkpoint within " +
-                  std::to_string(std::chrono::duration<double>(ranks_.longest).count()) +
-                  " s (checkpoint.timeout_seconds)");
+    std::ostringstream message;
+    message << "rank " << rank << " is not done with its files of a checkpoint within "
+            << std::chrono::duration<double>(name == "sealed" ? 2 * ranks_.longest : ranks_.longest).count()
+            << " s; look at the disk that it writes to, or raise checkpoint.timeout_seconds";
+    throw Overdue(message.str());
   }
+  return read(found, files);
 }
 
 }  // namespace golong

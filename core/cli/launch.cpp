@@ -33,10 +33,11 @@ void check(const LaunchOptions& job) {
 void check_command(const CLI::App& launch, const std::vector<std::string>& command) {
   if (command.empty()) throw CLI::ParseError("a command is required, such as train CONFIG", 2);
   if (command.front().starts_with("-")) throw CLI::ExtrasError(launch.get_name(), command);  // an unknown option
-  constexpr std::array in_one_process{"chat",       "data",   "eval",  "export", "generate", "logprobs",
-                                      "make-model", "report", "score", "sft",    "tokenize"};
+  constexpr std::array in_one_process{"chat",       "data", "doctor", "eval",   "export", "generate", "logprobs",
+                                      "make-model", "plan", "plugin", "report", "score",  "sft",      "tokenize"};
   if (std::ranges::count(in_one_process, command.front()) > 0) {
-    fail("golong launch: ", command.front(), " runs in one process; of several ranks are train and bench");
+    fail("golong launch: ", command.front(),
+         " runs in one process; several ranks run train, bench train, bench rollout and bench device");
   }
   std::vector<std::string> known;
   for (const CLI::App* other : launch.get_parent()->get_subcommands([](const CLI::App*) { return true; })) {

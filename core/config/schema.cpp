@@ -166,7 +166,8 @@ void describe(ConfigVisitor& visitor, RewardsConfig& rewards) {
   visitor.key("gate", &rewards.gate, "A response without exactly one `</think>` scores 0.");
   visitor.key("deadline_seconds", &rewards.deadline_seconds,
               "Time for one response, counted from when its scoring starts.", above_to(0, 86400));
-  visitor.key("threads", &rewards.threads, "Scoring threads; 0: all cores.", from_to(0, 4096));
+  visitor.key("threads", &rewards.threads, "Scoring threads; 0: all cores, shared out among the ranks of a machine.",
+              from_to(0, 4096));
   visitor.key("max_hung_calls", &rewards.max_hung_calls,
               "A call that ignores its deadline holds its thread for as long as it runs. With this many at a time the "
               "run stops. Calls of isolated rewards are killed and never count.",

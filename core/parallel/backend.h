@@ -31,7 +31,9 @@ struct GroupState {
 
   // Counts the operation, and begins it. Throws OtherRankFailed as Pending::wait() does.
   using Begin = std::function<c10::intrusive_ptr<c10d::Work>(c10d::Backend&)>;
-  Pending begin(const char* what, int64_t bytes, std::vector<at::Tensor> tensors, const Begin& begin) const;
+  // `finish` is run by Pending::wait() when it is done.
+  Pending begin(const char* what, int64_t bytes, std::vector<at::Tensor> tensors, const Begin& begin,
+                std::function<void()> finish = {}) const;
   [[noreturn]] void failed(const char* what, int64_t operation, const std::exception& error) const;
 };
 

@@ -55,12 +55,13 @@ void Pending::wait() {
   if (operation->finish) operation->finish();
 }
 
-Pending GroupState::begin(const char* what, int64_t bytes, std::vector<at::Tensor> tensors, const Begin& begin) const {
+Pending GroupState::begin(const char* what, int64_t bytes, std::vector<at::Tensor> tensors, const Begin& begin,
+                          std::function<void()> finish) const {
   const int64_t operation = operations->begin(number, what);
   Pending pending;
   try {
-    pending.operation_ =
-        std::make_shared<Operation>(Operation{begin(*backend), std::move(tensors), *this, what, operation, {}});
+    pending.operation_ = std::make_shared<Operation>(
+        Operation{begin(*backend), std::move(tensors), *this, what, operation, std::move(finish)});
   } catch (const std::exception& error) {
     failed(what, operation, error);
   }
@@ -124,11 +125,12 @@ Pending Group::sum_parts_later(const at::Tensor& mine, const at::Tensor& all) co
   // Gloo would send the sums of all parts to everybody.
   at::Tensor came = at::empty_like(from);
   std::vector<int64_t> equal;
-  Pending pending = state_->begin("sum of parts", bytes, {came, from}, [&](c10d::Backend& backend) {
-    return backend.alltoall_base(came, from, equal, equal);
-  });
-  pending.operation_->finish = [to, came]() mutable { at::sum_out(to, came.view({-1, to.numel()}), {0}); };
-  return pending;
+  return state_->begin(
+      "sum of parts", bytes, {came, from},
+      [&](c10d::Backend& backend) { return backend.alltoall_base(came, from, equal, equal); },
+      [to, came]() mutable {
+        at::sum_out(to, came.view({-1, to.numel()}), {0});
+      });
 }
 
 at::Tensor Group::exchange(const at::Tensor& rows, const std::vector<int64_t>& send,

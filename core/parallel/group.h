@@ -24,7 +24,6 @@ class Pending {
 
  private:
   friend struct GroupState;
-  friend class Group;
   std::shared_ptr<struct Operation> operation_;
 };
 
@@ -47,7 +46,8 @@ class Group {
   // all [N * mine.numel()]: each rank's `mine`, in order.
   Pending gather_later(const at::Tensor& all, const at::Tensor& mine) const;
   void gather(const at::Tensor& all, const at::Tensor& mine) const { gather_later(all, mine).wait(); }
-  // mine [all.numel() / N]: the sum over all ranks of this rank's part of `all`. float32 or float64.
+  // mine [all.numel() / N]: the sum over all ranks of this rank's part of `all`. float32 or float64. On the
+  // CPU wait() adds them up, and as much as `all` is taken until then.
   Pending sum_parts_later(const at::Tensor& mine, const at::Tensor& all) const;
   void sum_parts(const at::Tensor& mine, const at::Tensor& all) const { sum_parts_later(mine, all).wait(); }
   // Rows [sum of send, ...]: the first send[0] go to rank 0, and so on; returns the rows that came, by rank.

@@ -105,7 +105,8 @@ struct RolloutEngine::State {
 RolloutEngine::RolloutEngine(const Model& model, EngineOptions options)
     : state_(std::make_unique<State>(model, options)) {
   if (options.batch_invariant && !model.device().is_cpu()) {
-    fail("rollout.batch_invariant: products on CUDA depend on how many rows they have; it works on the CPU alone");
+    fail(options.hints.batch_invariant,
+         ": products on CUDA depend on how many rows they have; it works on the CPU alone");
   }
 }
 RolloutEngine::~RolloutEngine() = default;

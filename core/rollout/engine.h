@@ -24,12 +24,13 @@ struct Sampling {
 
 enum class Stream : uint64_t { train = 0, eval = 1 };
 
-// What a person can do where a prompt does not fit, in the words of who asks: how the error ends.
+// What a person can do where a prompt does not fit, in the words of who asks: how errors end.
 struct FitHints {
   std::string positions = "lower data.max_prompt_tokens";
   std::string memory =
       "raise rollout.kv_cache_bytes, lower data.max_prompt_tokens or rollout.max_response_tokens, or take "
       "model.dtype = \"bfloat16\"";
+  std::string batch_invariant = "rollout.batch_invariant";  // how it is called
 };
 
 struct EngineOptions {

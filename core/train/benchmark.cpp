@@ -202,7 +202,7 @@ void check_lengths(const TrainBatch& batch, int64_t positions) {
       const size_t prompt = group.prompt.token_ids.size(), tokens = response.token_ids.size();
       if (static_cast<int64_t>(prompt + tokens) <= positions) continue;
       fail("a prompt of ", prompt, " and a response of ", tokens, " tokens are more than the model's ", positions,
-           " positions");
+           " positions; lower --prompt-tokens or --response-tokens, or shorten what --batch holds");
     }
   }
 }

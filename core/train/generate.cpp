@@ -42,6 +42,9 @@ std::string settings(const GenerateOptions& o, const RowFile& rows) {
   return text.str();
 }
 
+// Responses of rows that are done, while one before them is not: so many are in memory, and lost with the process.
+constexpr int64_t most_waiting = 4096;
+
 class RowGenerator {
  public:
   RowGenerator(const GenerateOptions& options, const RowFile& rows)
@@ -78,6 +81,7 @@ class RowGenerator {
     };
     hooks.more = [&](int64_t, int64_t room) {
       std::vector<Prompt> prompts;
+      if (static_cast<int64_t>(waiting.size()) * options_.n >= most_waiting) return prompts;
       for (; begun < rows_.size() && room > 0; room -= options_.n) prompts.push_back(prompt(begun++));
       return prompts;
     };

@@ -15,7 +15,8 @@ Generator::Generator(const GeneratorOptions& options, int64_t n, bool uses_chat)
       model_(load_model(options.model, parse_dtype(options.dtype), nn::open_device(options.device))),
       engine_(*model_, {.batch_invariant = options.batch_invariant,
                         .hints = {.positions = "shorten it",
-                                  .memory = "shorten it, lower --max-new-tokens or take --dtype bfloat16"}}),
+                                  .memory = "shorten it, lower --max-new-tokens or take --dtype bfloat16",
+                                  .batch_invariant = "--batch-invariant"}}),
       seed_(options.sampling.seed) {
   keep_memory();
   const SamplingOptions& s = options.sampling;

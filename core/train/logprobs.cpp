@@ -69,8 +69,8 @@ TokenRow read(const RowFile& rows, size_t index, const ModelShape& shape) {
   response = ids(row.as_object(), "response_ids", shape.vocabulary, where);
   if (prompt.empty()) fail(where, ": prompt_ids is empty; at least one token is needed");
   if (static_cast<int64_t>(prompt.size() + response.size()) > shape.max_positions) {
-    fail(where, ": ", prompt.size(), " and ", response.size(), " tokens are more than the model's ",
-         shape.max_positions, " positions");
+    fail(where, ": prompt_ids has ", prompt.size(), " tokens and response_ids ", response.size(),
+         ", more than the model's ", shape.max_positions, " positions; shorten them");
   }
   return read;
 }

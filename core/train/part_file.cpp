@@ -25,7 +25,7 @@ PartFile::PartFile(const fs::path& output, const std::string& settings)
       is_resumable_(part_ != path_) {
   if (fs::is_directory(path_)) fail("--output ", path_.string(), " is a folder; expected a file");
   if (is_resumable_) go_on_or_begin(settings);
-  out_.open(part_, std::ios::binary | std::ios::app);
+  out_.open(part_, std::ios::binary | (is_resumable_ ? std::ios::app : std::ios::trunc));
   if (!out_) fail("cannot write ", part_.string());
 }
 
@@ -45,7 +45,9 @@ void PartFile::go_on_or_begin(const std::string& settings) {
     write_file_atomic(named, settings);
     return;
   }
-  if (!fs::exists(named)) fail(part_.string(), " is there, and no ", named.string(), " says of what work; remove it");
+  if (!fs::exists(named))
+    fail(part_.string(), " is there, and no ", named.string(),
+         " says of what work; remove it, or choose another --output");
   const std::vector<Difference> changes = differences(read_file(named), settings, named.string());
   if (!changes.empty()) fail(part_.string(), " is part of other work; finish that, or remove it:", as_lines(changes));
   // A call that was killed may have written half a line.
@@ -63,7 +65,9 @@ void PartFile::write(const std::string& line) {
 
 void PartFile::commit() {
   out_.close();
+  if (!out_) fail("cannot write ", part_.string(), " (is the disk full?)");
   if (!is_resumable_) return;
+  sync_to_disk(part_);  // what could be gone on with is removed
   std::error_code error;
   fs::rename(part_, path_, error);
   if (error) fail("cannot write ", path_.string(), ": ", error.message());

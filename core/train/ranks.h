@@ -24,8 +24,8 @@ EngineOptions engine_options_of_rank(const Config& config, const Model& model, c
 parallel::WatchOptions watch_options(const ParallelConfig& config);
 parallel::MeshShape mesh_shape(const ParallelConfig& config);
 
-// What all ranks have to have in common: golong, every key of the config, the plugins and their versions, the model's
-// and the data's files.
+// What all ranks have to have in common: golong, --resume, every key of the config, the plugins and their versions, the
+// data, and what the model's files begin and end with.
 parallel::Facts facts_of(const Config& config, const plugin::Registry& registry, bool resume);
 
 }  // namespace golong

@@ -62,6 +62,8 @@ def test_no_two_types_have_the_same_name():
 def test_what_is_included_comes_from_here_or_from_pinned_packages(golong):
     """A header that a machine happens to have would be missing on the next one."""
     build = Path(golong.program).parents[1]
+    if not (build / "compile_commands.json").exists():
+        pytest.skip("the program was installed, not built here")
     commands = {}  # one of each set of include folders, and all that include CUDA's
     for entry in json.loads((build / "compile_commands.json").read_text()):
         words = shlex.split(entry["command"])

@@ -52,7 +52,7 @@ def test_a_bad_row_is_named_before_anything_is_computed(golong, source, tmp_path
         file.write(json.dumps({"id": "long", "prompt_ids": [1, 2, 3], "response_ids": [4] * 3000}) + "\n")
     result = run(golong, source, tmp_path / "out.jsonl")
     assert result.returncode == 1
-    assert f"{source}:301: 3 and 3000 tokens are more than the model's 2048 positions" in result.stderr
+    assert f"{source}:301: prompt_ids has 3 tokens and response_ids 3000, more than the model's 2048 positions" in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
 
 

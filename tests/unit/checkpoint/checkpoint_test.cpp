@@ -107,7 +107,7 @@ TEST_F(Checkpoints, ADamagedLaterOneDoesNotPushOutTheGood) {
 }
 
 // Neither does one of a step that the run passes over this time.
-TEST_F(Checkpoints, ADamagedOneBetweenTheLoadedAndTheNextIsNotKept) {
+TEST_F(Checkpoints, ADamagedOneBetweenTheLoadedAndTheNextDoesNotCount) {
   CheckpointStore store(folder, {.keep = 2});
   store.save(snapshot(4));
   store.save(snapshot(5));
@@ -115,7 +115,7 @@ TEST_F(Checkpoints, ADamagedOneBetweenTheLoadedAndTheNextIsNotKept) {
   CheckpointStore resumed(folder, {.keep = 2});
   EXPECT_EQ(resumed.load_newest()->step, 4);
   resumed.save(snapshot(6));
-  EXPECT_THAT(names(), ElementsAre("step-00000004", "step-00000006"));
+  EXPECT_THAT(names(), ElementsAre("step-00000004", "step-00000005", "step-00000006"));
   resumed.save(snapshot(7));
   EXPECT_THAT(names(), ElementsAre("step-00000006", "step-00000007"));
 }
