@@ -1,6 +1,5 @@
 // golong launch --nproc N COMMAND ...
 #include <algorithm>
-#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,10 +32,10 @@ void check(const LaunchOptions& job) {
 void check_command(const CLI::App& launch, const std::vector<std::string>& command) {
   if (command.empty()) throw CLI::ParseError("a command is required, such as train CONFIG", 2);
   if (command.front().starts_with("-")) throw CLI::ExtrasError(launch.get_name(), command);  // an unknown option
-  constexpr std::array in_one_process{"chat",       "data", "doctor", "eval",   "export", "generate", "logprobs",
-                                      "make-model", "plan", "plugin", "report", "score",  "sft",      "tokenize"};
-  if (std::ranges::count(in_one_process, command.front()) > 0) {
-    fail("golong launch: ", command.front(),
+  const bool writes_one_file =
+      std::ranges::any_of(command, [](const std::string& word) { return word.starts_with("--output"); });
+  if (writes_one_file || command.front() == "chat") {
+    fail("golong launch: ", command.front(), writes_one_file ? " --output" : "",
          " runs in one process; several ranks run train, bench train, bench rollout and bench device");
   }
   std::vector<std::string> known;

@@ -227,6 +227,8 @@ def test_nodes_that_do_not_fit_are_refused(golong, tmp_path):
     (["--nproc", "2", "--nnode", "2", "train"], 2, "unknown option --nnode; did you mean --nnodes?"),
     (["--nproc", "2", "trian", "x"], 1, "there is no command trian to launch; did you mean train?"),
     (["--nproc", "2", "launch", "train"], 1, "there is no command launch to launch"),
+    (["--nproc", "2", "score", "--input", "x", "--output", "y"], 1, "score --output runs in one process"),
+    (["--nproc", "2", "chat", "--model", "x"], 1, "chat runs in one process"),
     (["--nproc", "2", "--nnodes", "2", "doctor"], 1, "--nnodes 2 needs --rendezvous HOST:PORT"),
     (["--nproc", "2", "--nnodes", "2", "--node-rank", "2", "doctor"], 1, "nodes are numbered from 0 to 1"),
     (["--nproc", "2", "--nnodes", "2", "--rendezvous", "here", "doctor"], 1, '"here" is no address'),
