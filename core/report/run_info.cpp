@@ -75,8 +75,7 @@ void write_run_info(const fs::path& run_directory, const std::string& name,
   const int64_t first = resumed_step.value_or(0) + 1;
   json::object all;
   for (const auto& [fact, value] : facts) {
-    const auto known =
-        std::find_if(before.facts.begin(), before.facts.end(), [&](const RunFact& f) { return f.name == fact; });
+    const auto known = std::ranges::find(before.facts, fact, &RunFact::name);
     std::map<int64_t, std::string> values;
     if (known != before.facts.end()) values = known->values;
     values.erase(values.lower_bound(first), values.end());
