@@ -36,21 +36,6 @@ class SignalStack {
   bool is_ours_ = false;
 };
 
-const char* signal_name(int signal) {
-  switch (signal) {
-    case SIGSEGV:
-      return "SIGSEGV";
-    case SIGBUS:
-      return "SIGBUS";
-    case SIGFPE:
-      return "SIGFPE";
-    case SIGILL:
-      return "SIGILL";
-    default:
-      return "SIGABRT";
-  }
-}
-
 // All that a signal handler may do.
 void put(const char* text) {
   if (::write(STDERR_FILENO, text, std::strlen(text)) < 0) return;  // nobody is left to hear of it
@@ -58,8 +43,8 @@ void put(const char* text) {
 
 void report(int signal) {
   if (const Plugin* plugin = std::exchange(current_plugin, nullptr)) {
-    put("golong: ");
-    put(signal_name(signal));
+    put("golong: SIG");
+    put(::sigabbrev_np(signal));
     put(" inside ");
     put(current_function);
     put("() of ");

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <thread>
 #include <utility>
 
 #include <ATen/ATen.h>
@@ -146,14 +145,6 @@ plugin::Settings settings_of(const Config& config) {
   return found == config.normalizer_settings.end() ? plugin::Settings{} : found->second;
 }
 
-Config of_rank(Config config, const parallel::Rank& rank) {
-  config.model.device = device_of_rank(config, rank);
-  if (config.rewards.threads == 0) {  // the ranks of a machine share its cores
-    config.rewards.threads = std::max<int64_t>(1, std::thread::hardware_concurrency() / rank.local_size);
-  }
-  return config;
-}
-
 std::optional<ShardedStates> shard(Model* model, const parallel::Mesh& mesh, const ParallelConfig& config) {
   if (mesh.alone() || !model) return {};
   return std::optional<ShardedStates>(std::in_place, *model, mesh, static_cast<parallel::Split>(config.zero));
@@ -165,14 +156,14 @@ GrpoRun::GrpoRun(const Config& config, std::shared_ptr<const plugin::Registry> r
       options_(options),
       world_(&world),
       mesh_(*world_, mesh_shape(config.parallel)),
-      work_(Workspace::open(of_rank(config, world_->rank()), std::move(registry), {}, mesh_.expert)),
+      work_(Workspace::open(config_of_rank(config, world_->rank()), std::move(registry), {}, mesh_.expert)),
       reference_(open_reference(config, *work_.model)),
       states_(shard(work_.model.get(), mesh_, config.parallel)),
       reference_states_(shard(reference_.model.get(), mesh_, config.parallel)),
       rows_(work_.dataset(config, config.data.train)),
       eval_rows_(config.data.eval.empty() ? nullptr : work_.dataset(config, config.data.eval)),
       rollout_(*work_.model, engine_options_of_rank(config, *work_.model, world_->rank())),
-      scorer_(of_rank(config, world_->rank()), work_.registry),
+      scorer_(config_of_rank(config, world_->rank()), work_.registry),
       answerer_(rollout_, scorer_, work_.tokenizer, {world_, config.parallel.hand_out == "as_free"}),
       collector_(config_, work_, rows_, answerer_),
       normalizer_(work_.registry->find(plugin::Kind::normalizer, config.train.normalizer), settings_of(config)),

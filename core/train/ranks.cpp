@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "core/base/file.h"
 #include "core/base/file_patterns.h"
@@ -34,6 +35,14 @@ std::string mark_of(const fs::path& path) {
 std::string device_of_rank(const Config& config, const parallel::Rank& rank) {
   if (rank.alone() || config.model.device != "cuda") return config.model.device;
   return "cuda:" + std::to_string(rank.local_rank);
+}
+
+Config config_of_rank(Config config, const parallel::Rank& rank) {
+  config.model.device = device_of_rank(config, rank);
+  if (config.rewards.threads == 0) {
+    config.rewards.threads = std::max<int64_t>(1, std::thread::hardware_concurrency() / rank.local_size);
+  }
+  return config;
 }
 
 std::shared_ptr<parallel::World> open_world(const Config& config) {

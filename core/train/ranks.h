@@ -18,6 +18,9 @@ std::string device_of_rank(const Config& config, const parallel::Rank& rank);
 // Waits for all ranks. Opens the device where it is CUDA, for its ranks speak through NCCL.
 std::shared_ptr<parallel::World> open_world(const Config& config);
 
+// The config with the rank's device, and with its part of the machine's cores for scoring.
+Config config_of_rank(Config config, const parallel::Rank& rank);
+
 // As the config says; where it does not, keys and values have their share of a machine that several ranks are on.
 EngineOptions engine_options_of_rank(const Config& config, const Model& model, const parallel::Rank& rank);
 

@@ -3,12 +3,13 @@ import json
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+
+from tests.launched import until
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = ROOT / "configs/demo/model"  # of 2,048 positions
@@ -35,8 +36,8 @@ def test_after_an_interruption_the_same_command_goes_on(golong, source, tmp_path
     for stop, status in ((signal.SIGINT, 130), (signal.SIGKILL, -9)):
         before = part.read_bytes().count(b"\n") if part.exists() else 0
         process = subprocess.Popen(command(golong, source, output), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while process.poll() is None and (not part.exists() or part.read_bytes().count(b"\n") < before + 3):
-            time.sleep(0.005)
+        until(lambda: process.poll() is not None or part.exists() and part.read_bytes().count(b"\n") >= before + 3,
+              "three more rows", seconds=60)
         process.send_signal(stop)
         assert process.wait() == status, "it was done before it could be stopped"
     other = run(golong, source, output, "--dtype", "float32")
