@@ -28,8 +28,8 @@ struct CheckpointRanks {
 
 using CheckpointFiles = std::map<std::string, Manifest::File>;
 
-// One checkpoint that is written or read together. Where a rank fails, or is not
-// done in time, all throw an Error that names it.
+// One checkpoint that is written or read together. Where a rank fails, or is not done in time, all throw an Error that
+// names it.
 class DoneTogether {
  public:
   // `number` tells one checkpoint from another, the same on all ranks.

@@ -24,13 +24,13 @@ struct Sampling {
 
 enum class Stream : uint64_t { train = 0, eval = 1 };
 
-// What a person can do where a prompt does not fit, in the words of who asks: how errors end.
-struct FitHints {
+// How errors speak of what a person can do about them, in the words of who asks.
+struct EngineHints {
   std::string positions = "lower data.max_prompt_tokens";
   std::string memory =
       "raise rollout.kv_cache_bytes, lower data.max_prompt_tokens or rollout.max_response_tokens, or take "
       "model.dtype = \"bfloat16\"";
-  std::string batch_invariant = "rollout.batch_invariant";  // how it is called
+  std::string batch_invariant = "rollout.batch_invariant";  // what the option is called
 };
 
 struct EngineOptions {
@@ -39,7 +39,7 @@ struct EngineOptions {
   int64_t kv_cache_bytes = 0;        // for keys and values; 0: half of the machine's memory, a third of CUDA's
   bool share_prefixes = true;  // prompts that begin alike are computed once up to where they differ, in pages of 64
   bool batch_invariant = false;
-  FitHints hints = {};
+  EngineHints hints = {};
 };
 
 // Of one call of generate().

@@ -108,8 +108,8 @@ void write_logprobs(const LogprobsOptions& options, StopFlag* stop) {
   const size_t done = output.done();
   if (done > 0) log::info("going on after ", done, " of ", rows.size(), " rows in ", options.output, ".part");
   if (done < rows.size()) {
-    const std::unique_ptr<Model> model = load_model(options.model, dtype, nn::open_device(options.device));
     for (size_t i = done; i < rows.size(); ++i) read(rows, i, shape);  // before hours have gone into those before it
+    const std::unique_ptr<Model> model = load_model(options.model, dtype, nn::open_device(options.device));
     const c10::NoGradGuard no_grad;
     Progress progress("logprobs", static_cast<int64_t>(rows.size()),
                       {.first = static_cast<int64_t>(done), .plain_seconds = 10});
