@@ -13,7 +13,7 @@ struct LayerKernels {
   bool fused_norms;      // a norm is one kernel, which keeps its input and a scale for each row
   bool fused;            // so are RoPE and SwiGLU, which keep their inputs; else LibTorch's operations, which keep more
 
-  // Kernels of golong's own (nn/layers.cpp).
+  // Kernels of golong's own (nn/row_kernels.h).
   static LayerKernels cpu(int64_t number_bytes) { return {number_bytes, true, true}; }
   // `own`: built with nvcc, with kernels of golong's own. The norms are LibTorch's kernel.
   static LayerKernels cuda(int64_t number_bytes, bool own = true) { return {number_bytes, true, own}; }

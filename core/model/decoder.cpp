@@ -12,6 +12,7 @@
 #include "core/nn/embedding.h"
 #include "core/nn/experts.h"
 #include "core/nn/layers.h"
+#include "core/nn/norms.h"
 #include "core/nn/recompute.h"
 
 namespace golong {
@@ -146,23 +147,25 @@ class Decoder : public Model {
   }
 
   // One layer: x [T, C] -> the next layer's x, and the keys and values [T, Hkv, D] that it attended to.
-  std::vector<at::Tensor> run(int64_t index, at::Tensor x, const nn::Rotary& rotary, Attention& attention) const {
+  std::vector<at::Tensor> run(int64_t index, const at::Tensor& x, const nn::Rotary& rotary,
+                              Attention& attention) const {
     const Layer& layer = layers_[static_cast<size_t>(index)];
     const int64_t tokens = x.size(0), d = shape_.head_dim;
     const double scale = 1.0 / std::sqrt(static_cast<double>(d));
-    at::Tensor h = nn::rms_norm(x, layer.input_norm, shape_.rms_norm_eps);
-    const auto turned = [&](const nn::Linear& project, int64_t heads, const at::Tensor& norm) {
+    const auto [in, h] = nn::residual_norm(x, {}, layer.input_norm, shape_.rms_norm_eps);
+    const auto turned = [&, h = h](const nn::Linear& project, int64_t heads, const at::Tensor& norm) {
       return nn::norm_rotate(project(h).view({tokens, heads, d}), norm, shape_.rms_norm_eps, rotary);
     };
     const at::Tensor q = turned(layer.q, shape_.heads, layer.q_norm),
                      k = turned(layer.k, shape_.kv_heads, layer.k_norm);
     const at::Tensor v = layer.v(h).view({tokens, shape_.kv_heads, d});
-    x = x + layer.o(attention.attend(index, q, k, v, scale).reshape({tokens, shape_.heads * d}));
-    h = nn::rms_norm(x, layer.post_norm, shape_.rms_norm_eps);
-    x = x + (layer.router.weight.defined() ? nn::mix_experts(h, layer.router, layer.experts, shape_.experts.per_token,
-                                                             shape_.experts.normalize, expert_ranks_)
-                                           : layer.mlp(h));
-    return {x, k, v};
+    const at::Tensor attended = layer.o(attention.attend(index, q, k, v, scale).reshape({tokens, shape_.heads * d}));
+    const auto [between, to_mlp] = nn::residual_norm(in, attended, layer.post_norm, shape_.rms_norm_eps);
+    const at::Tensor out = layer.router.weight.defined()
+                               ? nn::mix_experts(to_mlp, layer.router, layer.experts, shape_.experts.per_token,
+                                                 shape_.experts.normalize, expert_ranks_)
+                               : layer.mlp(to_mlp);
+    return {between + out, k, v};
   }
 
   std::vector<std::pair<std::string, at::Tensor>> parameters_;

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/nn/decode_item.h"
+#include "core/nn/numbers.h"
 
 namespace golong::parallel {
 class Backends;
@@ -48,7 +49,7 @@ struct DrawnTokens {
   at::Tensor logprob, sampled;  // float32: under softmax(logits), and under softmax(logits / temperature)
 };
 
-// x and gradients are float32 or bfloat16, dense; positions and tables as nn/layers.h has them.
+// x and gradients are float32 or bfloat16, dense; positions and tables as nn/norms.h has them.
 struct DeviceKernels {
   at::Tensor (*rotate)(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin, double direction);
   // Of generation. x [.., D] by rows, without gradients.
@@ -91,5 +92,9 @@ struct CudaLibrary {
 
 // Of the device that the tensor is on; nullptr on the CPU, and where there are none.
 const DeviceKernels* device_kernels(const at::Tensor& x);
+
+// Whether elementwise work on it is by kernels of golong's own, on the CPU or on a device that brings them; by
+// LibTorch's operations elsewhere.
+inline bool has_kernels(const at::Tensor& x) { return has_row_kernels(x) || device_kernels(x); }
 
 }  // namespace golong::nn

@@ -1,4 +1,4 @@
-// The layers of a transformer as free functions, and the one Linear that every projection goes through.
+// The one Linear that every projection of a transformer goes through, and the gate of its MLPs.
 #pragma once
 #include <ATen/core/Tensor.h>
 
@@ -30,24 +30,8 @@ class RowByRow {
   bool before_;
 };
 
-// x [..., D] scaled to root mean square 1 along D (in float32), times weight [D].
-at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon);
-
-// cos and sin of the rotary angles, times `scale`: positions [T] int64 and the angle of each pair of dimensions for one
-// position, [D/2] float32 -> two tensors [T, 1, D], float32, halves repeated.
-struct Rotary {
-  at::Tensor cos;
-  at::Tensor sin;
-};
-Rotary rotary(const at::Tensor& positions, const at::Tensor& frequencies, double scale = 1);
-
-// Rotates x [T, H, D] (halves paired, as Hugging Face does): x cos + rotate_half(x) sin.
-at::Tensor rotate(const at::Tensor& x, const Rotary& rotary);
-
-// rotate(rms_norm(x)), or rotate(x) where there is no weight.
-at::Tensor norm_rotate(const at::Tensor& x, const at::Tensor& weight, double epsilon, const Rotary& rotary);
-
-// silu(gate) * up
-at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up);
+// silu(gate) * up. Takes both over: on the CPU the backward pass, of which there is one, writes their gradients in
+// their place.
+at::Tensor swiglu(at::Tensor&& gate, at::Tensor&& up);
 
 }  // namespace golong::nn

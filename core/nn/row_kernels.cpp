@@ -128,6 +128,17 @@ GOLONG_INLINE void rotate_rows(const Number* x, const float* cos, const float* s
   }
 }
 
+template <int Lanes, class Number>
+GOLONG_INLINE void add_row(const Number* a, const Number* b, int64_t count, Number* y) {
+  each_vector<Lanes>(
+      count, [&](int64_t i, int64_t valid) __attribute__((always_inline)) {
+        Floats<Lanes> u, v;
+        load_up_to<Lanes>(a + i, valid, 0, u);
+        load_up_to<Lanes>(b + i, valid, 0, v);
+        store_up_to<Lanes>(u + v, valid, y + i);
+      });
+}
+
 // 1 / (1 + exp(-x)); exp of what is not positive, so that nothing overflows.
 template <int Lanes>
 GOLONG_INLINE void sigmoid(const Floats<Lanes>& x, Floats<Lanes>& result) {
@@ -236,6 +247,8 @@ GOLONG_TYPED_VERSIONS(void, rotate_rows,
                        float direction, Number* y),
                       (x, cos, sin, heads, width, direction, y))
 
+GOLONG_TYPED_VERSIONS(void, add_row, (const Number* a, const Number* b, int64_t count, Number* y), (a, b, count, y))
+
 GOLONG_TYPED_VERSIONS(void, swiglu_row, (const Number* gate, const Number* up, int64_t count, Number* y),
                       (gate, up, count, y))
 
@@ -259,6 +272,7 @@ GOLONG_TYPED_VERSIONS(void, logprob_row_backward,
 GOLONG_INSTANTIATE(rms_norm_rows);
 GOLONG_INSTANTIATE(rms_norm_rows_backward);
 GOLONG_INSTANTIATE(rotate_rows);
+GOLONG_INSTANTIATE(add_row);
 GOLONG_INSTANTIATE(swiglu_row);
 GOLONG_INSTANTIATE(swiglu_row_backward);
 GOLONG_INSTANTIATE(logprob_row);
@@ -271,14 +285,15 @@ std::vector<RowKernels<Number>> row_kernel_versions() {
   const auto rms_norm = GOLONG_RUNNABLE_TYPED_VERSIONS(rms_norm_rows);
   const auto rms_norm_backward = GOLONG_RUNNABLE_TYPED_VERSIONS(rms_norm_rows_backward);
   const auto rotate = GOLONG_RUNNABLE_TYPED_VERSIONS(rotate_rows);
+  const auto add = GOLONG_RUNNABLE_TYPED_VERSIONS(add_row);
   const auto swiglu = GOLONG_RUNNABLE_TYPED_VERSIONS(swiglu_row);
   const auto swiglu_backward = GOLONG_RUNNABLE_TYPED_VERSIONS(swiglu_row_backward);
   const auto logprob = GOLONG_RUNNABLE_TYPED_VERSIONS(logprob_row);
   const auto logprob_backward = GOLONG_RUNNABLE_TYPED_VERSIONS(logprob_row_backward);
   std::vector<RowKernels<Number>> versions;
   for (size_t i = 0; i < rms_norm.size(); ++i) {
-    versions.push_back(
-        {rms_norm[i], rms_norm_backward[i], rotate[i], swiglu[i], swiglu_backward[i], logprob[i], logprob_backward[i]});
+    versions.push_back({rms_norm[i], rms_norm_backward[i], rotate[i], add[i], swiglu[i], swiglu_backward[i], logprob[i],
+                        logprob_backward[i]});
   }
   return versions;
 }

@@ -1,6 +1,6 @@
 // The elementwise parts of a layer on the CPU, each in one pass over memory: dense rows of float or, in bfloat16,
 // uint16_t, which are read and written as they are and computed in float32. Callers share rows out to threads; a row's
-// numbers depend on nothing but the row.
+// numbers depend on nothing but the row. What is written may be what was read, in its place.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -21,6 +21,10 @@ void rms_norm_rows_backward(const Number* grad, const Number* x, const Number* w
 template <class Number>
 void rotate_rows(const Number* x, const float* cos, const float* sin, int64_t heads, int64_t width, float direction,
                  Number* y);
+
+// y = a + b, element by element.
+template <class Number>
+void add_row(const Number* a, const Number* b, int64_t count, Number* y);
 
 // y = silu(gate) * up, element by element.
 template <class Number>
@@ -49,6 +53,7 @@ struct RowKernels {
   decltype(&rms_norm_rows<Number>) rms_norm;
   decltype(&rms_norm_rows_backward<Number>) rms_norm_backward;
   decltype(&rotate_rows<Number>) rotate;
+  decltype(&add_row<Number>) add;
   decltype(&swiglu_row<Number>) swiglu;
   decltype(&swiglu_row_backward<Number>) swiglu_backward;
   decltype(&logprob_row<Number>) logprob;

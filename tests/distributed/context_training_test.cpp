@@ -275,6 +275,7 @@ TEST_P(ContextRanks, DivideTheMemoryOfALongPrompt) {
     ModelShape shape = deep(tiny_shape());
     shape.hidden = 128;
     shape.intermediate = 384;
+    shape.layers = 8;  // a layer's gathered keys and values are there once, however many layers there are
     const std::unique_ptr<Model> model = tiny_model(at::kFloat, 7, shape);
     for (const auto& [name, tensor] : model->parameters()) at::Tensor(tensor).mutable_grad() = at::zeros_like(tensor);
     const Group group = random_group(1200, {8, 8, 8, 8}, 3);

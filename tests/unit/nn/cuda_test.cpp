@@ -15,6 +15,7 @@
 #include "core/nn/experts.h"
 #include "core/nn/layers.h"
 #include "core/nn/logprob.h"
+#include "core/nn/norms.h"
 #include "tests/unit/cuda_device.h"
 
 namespace golong::nn {
@@ -157,7 +158,7 @@ TEST_F(Cuda, ElementwiseLayersEqualTheCpus) {
         const auto leaf = [&](const at::Tensor& t) { return t.to(on, as).requires_grad_(true); };
         const at::Tensor a = leaf(x), b = leaf(up), w = leaf(weight), g = grad.to(on, as);
         const Rotary rotary = nn::rotary(positions.to(on), frequencies.to(on), 1.1);
-        const at::Tensor turned = rotate(a, rotary), gated = swiglu(a, b), normed = rms_norm(a, w, 1e-6);
+        const at::Tensor turned = rotate(a, rotary), gated = swiglu(a * 1, b * 1), normed = rms_norm(a, w, 1e-6);
         (turned * g + gated * g + normed * g).sum().backward();
         return std::vector<at::Tensor>{turned.detach(), gated.detach(), normed.detach(), a.grad(), b.grad(), w.grad()};
       };

@@ -73,6 +73,14 @@ TEST_P(RowKernelWidths, Rotate) {
   }
 }
 
+TEST_P(RowKernelWidths, Add) {
+  for (const auto& kernels : row_kernel_versions<float>()) {
+    Row y = a;
+    kernels.add(y.data(), b.data(), width, y.data());  // in its place
+    for (int64_t i = 0; i < width; ++i) EXPECT_EQ(y[i], a[i] + b[i]);
+  }
+}
+
 TEST_P(RowKernelWidths, Swiglu) {
   for (const auto& kernels : row_kernel_versions<float>()) {
     Row y(width), grad_gate(width), grad_up(width);
@@ -150,6 +158,9 @@ TEST_P(RowKernelWidths, BFloat16IsFloat32Rounded) {
       wide[i].rotate(wide_x.data(), b.data(), c.data(), 1, width, -1, expected.data());
       EXPECT_EQ(y, rounded(expected));
     }
+    narrow[i].add(x.data(), w.data(), width, y.data());
+    wide[i].add(wide_x.data(), wide_w.data(), width, expected.data());
+    EXPECT_EQ(y, rounded(expected));
     narrow[i].swiglu(x.data(), w.data(), width, y.data());
     wide[i].swiglu(wide_x.data(), wide_w.data(), width, expected.data());
     EXPECT_EQ(y, rounded(expected));
