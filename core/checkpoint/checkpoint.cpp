@@ -220,6 +220,13 @@ void CheckpointStore::save(const Snapshot& snapshot) {
   }
 }
 
+void CheckpointStore::add_metrics(int64_t step, const Metrics& more) const {
+  const fs::path folder = folder_ / folder_name(step);
+  Manifest manifest = read_manifest(folder);
+  for (const auto& [name, value] : more) manifest.metrics[name] = value;
+  write_manifest(folder, manifest);
+}
+
 // What the first rank says, on all ranks.
 std::string CheckpointStore::hear(const std::string& said) const {
   if (ranks_.alone()) return said;

@@ -53,6 +53,9 @@ class CheckpointStore {
   // and the one before is taken. None where there is none. Throws Error where there are some and all are damaged.
   std::optional<Snapshot> load_newest() const;
 
+  // Adds to the metrics of a checkpoint what became known of its step later. One rank calls it.
+  void add_metrics(int64_t step, const Metrics& more) const;
+
   std::vector<std::filesystem::path> list() const;  // oldest first
 
   struct Best {

@@ -1,7 +1,5 @@
 // golong train CONFIG [--resume]
 #include <cstdio>
-#include <cstdlib>
-#include <string_view>
 
 #include "core/base/error.h"
 #include "core/cli/command.h"
@@ -16,21 +14,6 @@ struct Options {
   bool resume = false;
 };
 
-bool one_of_many() {
-  for (const char* variable : {"WORLD_SIZE", "SLURM_NTASKS"}) {
-    if (const char* size = std::getenv(variable); size && *size && std::string_view(size) != "1") return true;
-  }
-  return false;
-}
-
-// Of several ranks the first one says how it went.
-bool speaks_for_all() {
-  for (const char* variable : {"RANK", "SLURM_PROCID"}) {
-    if (const char* rank = std::getenv(variable); rank && *rank) return std::string_view(rank) == "0";
-  }
-  return true;
-}
-
 void run(const Options& options) {
   const Config config = options.config.load();
   check_purpose(config, Purpose::train);
@@ -41,13 +24,14 @@ void run(const Options& options) {
   train.resume = options.resume;
   train.stop = signals.flag();
   const int64_t steps = api.train(config, registry, train);
-  if (!speaks_for_all()) {
+  const parallel::Rank rank = api.rank();
+  if (rank.rank > 0) {  // the first one says how it went
     if (signals.stopped()) throw ExitStatus{130};
     return;
   }
   if (signals.stopped()) {
     throw Stopped("stopped after step " + std::to_string(steps) + "; go on with `golong train " + config.run.directory +
-                  "/config.toml --resume`" + (one_of_many() ? ", started on as many ranks as before" : ""));
+                  "/config.toml --resume`" + (rank.alone() ? "" : ", started on as many ranks as before"));
   }
   std::printf("trained %lld steps: %s\n", static_cast<long long>(steps), config.run.directory.c_str());
 }

@@ -45,9 +45,8 @@ at::Tensor places_of(const at::Tensor& order) {
 }
 
 // `rows` by expert, of all experts, up to `ends` -> their outputs. Each goes to the rank that keeps its expert, where
-// those of one expert stand by rank, and comes back.
-at::Tensor run_on_ranks(const at::Tensor& rows, const at::Tensor& ends, const Experts& experts,
-                        const parallel::Group& group) {
+// those of one expert stand by rank, and comes back. Rows are large: each is given up where it is of no more use.
+at::Tensor run_on_ranks(at::Tensor rows, const at::Tensor& ends, const Experts& experts, const parallel::Group& group) {
   const int64_t ranks = group.size(), here = experts.count();
   const at::Tensor going = at::diff(ends, 1, 0, at::zeros({1}, ends.options())).to(at::kLong);  // of each expert
   const std::vector<int64_t> evenly(static_cast<size_t>(ranks), here);
@@ -55,13 +54,15 @@ at::Tensor run_on_ranks(const at::Tensor& rows, const at::Tensor& ends, const Ex
   const at::Tensor rows_of = at::stack({going.view({ranks, here}), coming}).sum(2).cpu();  // [2, ranks]
   const auto* counts = rows_of.const_data_ptr<int64_t>();
   const std::vector<int64_t> send(counts, counts + ranks), receive(counts + ranks, counts + 2 * ranks);
-  const at::Tensor came = exchange_rows(rows, send, receive, group);
+  rows = exchange_rows(rows, send, receive, group);
   const at::Tensor expert = at::arange(here, coming.options())
                                 .repeat({ranks})
-                                .repeat_interleave(coming.flatten(), /*dim=*/0, /*output_size=*/came.size(0));
+                                .repeat_interleave(coming.flatten(), /*dim=*/0, /*output_size=*/rows.size(0));
   const at::Tensor order = at::argsort(expert, /*stable=*/true, /*dim=*/0);
-  const at::Tensor outputs = experts(came.index_select(0, order), coming.sum(0).cumsum(0).to(at::kInt));
-  return exchange_rows(outputs.index_select(0, places_of(order)), receive, send, group);
+  rows = rows.index_select(0, order);
+  rows = experts(rows, coming.sum(0).cumsum(0).to(at::kInt));
+  rows = rows.index_select(0, places_of(order));
+  return exchange_rows(rows, receive, send, group);
 }
 
 }  // namespace
@@ -139,8 +140,8 @@ at::Tensor mix_experts(const at::Tensor& x, const Linear& router, const Experts&
   const at::Tensor calls = chosen.flatten(), order = at::argsort(calls, /*stable=*/true, /*dim=*/0);
   const at::Tensor ends = at::searchsorted(
       calls.index_select(0, order), at::arange(1, router.weight.size(0) + 1, calls.options()), /*out_int32=*/true);
-  const at::Tensor rows = x.index_select(0, at::div(order, per_token, "floor"));
-  const at::Tensor outputs = group.alone() ? experts(rows, ends) : run_on_ranks(rows, ends, experts, group);
+  at::Tensor rows = x.index_select(0, at::div(order, per_token, "floor"));
+  const at::Tensor outputs = group.alone() ? experts(rows, ends) : run_on_ranks(std::move(rows), ends, experts, group);
   const at::Tensor by_token = outputs.index_select(0, places_of(order)).view({x.size(0), per_token, x.size(1)});
   return (by_token * weights.to(x.scalar_type()).unsqueeze(-1)).sum(1);
 }

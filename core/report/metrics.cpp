@@ -12,6 +12,18 @@ namespace golong {
 
 namespace json = boost::json;
 
+namespace {
+
+std::string line_of(int64_t step, const Metrics& metrics) {
+  std::string line = "{\"step\": " + std::to_string(step);
+  for (const auto& [name, value] : metrics) {
+    line += ", " + json::serialize(json::string(name)) + ": " + json_number(value);
+  }
+  return line + "}";
+}
+
+}  // namespace
+
 std::string metric_part(std::string_view name) {
   std::string part(name);
   std::replace(part.begin(), part.end(), ' ', '_');
@@ -31,17 +43,20 @@ std::string similar_names(const Metrics& metrics, std::string_view name) {
 }
 
 MetricsWriter::MetricsWriter(const std::filesystem::path& path, std::optional<int64_t> resumed_step)
-    : file_(path, resumed_step) {}
+    : path_(path), file_(path, resumed_step) {}
 
 void MetricsWriter::write(int64_t step, const Metrics& metrics) {
   if (file_.last_step() && step <= *file_.last_step()) {
     fail("metrics of step ", step, " cannot be written after those of step ", *file_.last_step());
   }
-  std::string line = "{\"step\": " + std::to_string(step);
-  for (const auto& [name, value] : metrics) {
-    line += ", " + json::serialize(json::string(name)) + ": " + json_number(value);
-  }
-  file_.append(step, line + "}");
+  file_.append(step, line_of(step, metrics));
+}
+
+void MetricsWriter::add(int64_t step, const Metrics& more) {
+  if (file_.last_step() != step) return write(step, more);
+  Metrics all = read_metrics(path_).back().values;
+  for (const auto& [name, value] : more) all[name] = value;
+  file_.replace_last(line_of(step, all));
 }
 
 std::vector<MetricsRow> read_metrics(const std::filesystem::path& path) {

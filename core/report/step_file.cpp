@@ -1,6 +1,7 @@
 #include "core/report/step_file.h"
 
 #include <boost/json.hpp>
+#include <cassert>
 
 #include "core/base/error.h"
 #include "core/base/file.h"
@@ -51,9 +52,20 @@ StepFile::StepFile(const std::filesystem::path& path, std::optional<int64_t> res
       last_step_ = step;
     });
   }
-  write_file_atomic(path, kept);
-  out_.open(path, std::ios::app | std::ios::binary);
-  if (!out_) fail(path.string(), ": cannot be opened for writing");
+  open(kept);
+}
+
+void StepFile::open(const std::string& contents) {
+  write_file_atomic(path_, contents);
+  out_ = std::ofstream(path_, std::ios::app | std::ios::binary);
+  if (!out_) fail(path_.string(), ": cannot be opened for writing");
+}
+
+void StepFile::replace_last(std::string_view line) {
+  assert(last_step_);
+  std::string contents = read_file(path_);
+  contents.resize(contents.rfind('\n', contents.size() - 2) + 1);  // 0 where there is one line alone
+  open(contents.append(line).append("\n"));
 }
 
 void StepFile::append(int64_t step, std::string_view line) {

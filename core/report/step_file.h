@@ -27,10 +27,14 @@ class StepFile {
 
   // Appends `json`, an object that holds "step". Throws Error when the step goes back or the disk is full.
   void append(int64_t step, std::string_view json);
+  // Puts `json` in the place of the last line, atomically.
+  void replace_last(std::string_view json);
 
   std::optional<int64_t> last_step() const { return last_step_; }
 
  private:
+  void open(const std::string& contents);
+
   std::filesystem::path path_;
   std::ofstream out_;
   std::optional<int64_t> last_step_;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/config/config.h"
+#include "core/parallel/rank.h"
 #include "core/plugin/registry.h"
 
 namespace golong {
@@ -113,6 +114,7 @@ struct DeviceBenchOptions {
 };
 
 struct EngineApi {
+  parallel::Rank (*rank)();  // of this process, as its environment says
   // GRPO. Returns the last step that was done.
   int64_t (*train)(const Config&, std::shared_ptr<const plugin::Registry>, const TrainOptions&);
   // Supervised training on gold answers; writes a Hugging Face folder to `output`.

@@ -114,8 +114,19 @@ std::string describe() {
   return text.str();
 }
 
-constexpr EngineApi kApi{run_grpo,        run_sft, evaluate_model, export_checkpoint, make_fresh_model, write_logprobs,
-                         write_responses, chat,    bench_rollout,  bench_train,       bench_device,     describe};
+constexpr EngineApi kApi{parallel::rank_from_environment,
+                         run_grpo,
+                         run_sft,
+                         evaluate_model,
+                         export_checkpoint,
+                         make_fresh_model,
+                         write_logprobs,
+                         write_responses,
+                         chat,
+                         bench_rollout,
+                         bench_train,
+                         bench_device,
+                         describe};
 
 }  // namespace
 }  // namespace golong

@@ -65,6 +65,10 @@ class GrpoRun {
   int64_t restore();
   void expect_best_metric(int64_t step, bool measured);
   std::optional<Evaluation> measure(int64_t step);
+  bool measures_after(int64_t step) const {
+    return eval_rows_ && config_.eval.every > 0 && step > 0 && step % config_.eval.every == 0;
+  }
+  std::optional<Evaluation> measure_late();
   void add(Metrics& metrics, const Metrics& more) { metrics.insert(more.begin(), more.end()); }
   bool stopping() const { return stop_asked(options_.stop) || callback_stopped_; }
 
@@ -280,6 +284,7 @@ int64_t GrpoRun::restore() {
     return 0;
   }
   state().restore(*snapshot);
+  metrics_ = snapshot->metrics;
   log::info("going on after step ", snapshot->step);
   const std::optional<CheckpointStore::Best> best = checkpoints_.best();
   if (best && best->step <= snapshot->step) {
@@ -303,6 +308,21 @@ std::optional<Evaluation> GrpoRun::measure(int64_t step) {
     stopped_ = true;
     return {};
   }
+}
+
+// What a run that was asked to stop while it measured after its newest step still owes.
+std::optional<Evaluation> GrpoRun::measure_late() {
+  if (!measures_after(first_step_) || metrics_.contains("eval/mean")) return {};
+  Timer timer;
+  std::optional<Evaluation> measured = measure(first_step_);
+  if (!measured) return {};
+  Metrics late = eval_metrics(*measured);
+  late["time/evaluate"] = timer.lap();
+  if (files_) {
+    files_->measured_late(first_step_, late);
+    checkpoints_.add_metrics(first_step_, late);
+  }
+  return measured;
 }
 
 // One step, or none when somebody asked to stop while it generated, before its update. Its draws and what it told the
@@ -374,7 +394,7 @@ int64_t GrpoRun::train() {
   }
   progress_.emplace("train", steps, ProgressOptions{.first = first_step_, .quiet = !world_->is_first()});
   int64_t done = saved_ = first_step_;
-  std::optional<Evaluation> measured;  // after the newest step
+  std::optional<Evaluation> measured = measure_late();  // after the newest step
   while (done < steps && !agree_to_stop()) {
     writer_.check();
     std::optional<Metrics> metrics = whole_step(done + 1);
@@ -385,7 +405,7 @@ int64_t GrpoRun::train() {
     ++done;
     metrics_ = *std::move(metrics);
     measured.reset();
-    if (eval_rows_ && config_.eval.every > 0 && done % config_.eval.every == 0) {
+    if (measures_after(done)) {
       Timer timer;
       measured = measure(done);
       if (measured) add(metrics_, eval_metrics(*measured));

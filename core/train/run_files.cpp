@@ -68,6 +68,12 @@ void RunFiles::step(int64_t step, const Metrics& metrics) {
   if (std::exchange(measured_, false)) write_summary(directory_ / "summary.json", summary_);
 }
 
+void RunFiles::measured_late(int64_t step, const Metrics& metrics) {
+  metrics_.add(step, metrics);
+  if (tensorboard_ && evaluated_ != step) tensorboard_->write(step, metrics);
+  evaluated_ = step;
+}
+
 void RunFiles::samples(int64_t step, const std::vector<Group>& groups,
                        const std::vector<std::vector<double>>& advantages, const Tokenizer& tokenizer) {
   size_t wanted = std::min(groups.size(), static_cast<size_t>(std::max<int64_t>(config_.samples_per_step, 0)));

@@ -23,6 +23,8 @@ class RunFiles {
   RunFiles(const Config& config, std::optional<int64_t> resumed_step);
 
   void step(int64_t step, const Metrics& metrics);
+  // What was measured after the newest step, whose line is there without it.
+  void measured_late(int64_t step, const Metrics& metrics);
   // Keeps the first response of some groups, spread over the batch.
   void samples(int64_t step, const std::vector<Group>& groups, const std::vector<std::vector<double>>& advantages,
                const Tokenizer& tokenizer);

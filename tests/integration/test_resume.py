@@ -215,6 +215,28 @@ def test_stopped_by_ctrl_c_and_resumed(run, whole):
     assert_equal(run.outcome(), whole.outcome())
 
 
+def test_a_measurement_stopped_by_ctrl_c_is_made_up_for(golong, data, tmp_path):
+    settings = ["train.steps=2", "eval.every=1", "eval.max_response_tokens=400", "checkpoint.keep_best_metric=eval/mean"]
+    settings = [word for setting in settings for word in ("--set", setting)]
+    whole, stopped = ((tmp_path / name).mkdir() or Run(golong, tmp_path / name, data) for name in ("whole", "stopped"))
+    whole.finish(*settings)
+    process = stopped.start(*settings)
+    measurements = 0
+    for line in process.stderr:
+        measurements += "measuring on held-out rows" in line
+        if measurements == 2:  # before the first step, and after it
+            break
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert [("eval/mean" in step) for step in stopped.metrics()] == [False]
+    stopped.finish("--resume", *settings)
+    assert_equal(stopped.outcome(), whole.outcome())
+    best = [json.loads((checkpoint / "manifest.json").read_text())["metrics"]["eval/mean"]
+            for run in (whole, stopped) for checkpoint in run.checkpoints()]
+    assert best[:2] == best[2:] == [step["eval/mean"] for step in whole.metrics()]
+
+
 def test_killed_at_any_moment_and_resumed(run, whole):
     seed = random.randrange(1 << 30)
     print("seed of the moments:", seed)  # shown where the test fails

@@ -79,6 +79,21 @@ TEST_F(StepFiles, ResumingCutsOffLaterSteps) {
   EXPECT_EQ(read_metrics(file()).back().values.at("value"), 50);
 }
 
+TEST_F(StepFiles, WhatBecomesKnownLaterIsAddedToTheLastLine) {
+  for (const int earlier : {0, 1}) {  // lines before it
+    MetricsWriter writer(file(), std::nullopt);
+    if (earlier > 0) writer.write(1, {{"a", 0.1}});
+    writer.write(2, {{"a", 1.0 / 3}, {"b", std::nan("")}, {"c", 7}});
+    writer.add(2, {{"c", 8}, {"d", 9}});
+    EXPECT_EQ(read_file(file()), std::string(earlier > 0 ? "{\"step\": 1, \"a\": 0.1}\n" : "") +
+                                     "{\"step\": 2, \"a\": 0.3333333333333333, \"b\": null, \"c\": 8, \"d\": 9}\n");
+    writer.write(3, {{"a", 4}});
+    writer.add(4, {{"a", 5}});  // whose line is not there
+    EXPECT_EQ(read_metrics(file()).back().values.at("a"), 5);
+    EXPECT_EQ(steps().back(), 4);
+  }
+}
+
 TEST_F(StepFiles, ResumingWithoutAFileStartsOne) {
   MetricsWriter(file("new/metrics.jsonl"), 4).write(5, {});
   EXPECT_EQ(read_metrics(file("new/metrics.jsonl")).size(), 1u);
