@@ -48,12 +48,14 @@ FlatUnit::FlatUnit(std::vector<std::pair<std::string, at::Tensor>> parameters, G
   flat_.narrow(0, used, numel_ - used).zero_();
   own_ = split_ == Split::weights ? at::empty({part}, options) : flat_.narrow(0, first, part);
   if (trained) own_sum_ = at::zeros({part}, options.dtype(at::kFloat));
+  sums_in_place_ = trained && ranks_.alone() && flat_.scalar_type() == at::kFloat;
   int64_t start = 0;
   for (auto& [name, parameter] : parameters_) {
     const int64_t count = parameter.numel();
     const at::Tensor place = flat_.narrow(0, start, count).view(parameter.sizes());
     place.copy_(parameter.detach());
     parameter.set_data(place);
+    if (sums_in_place_) parameter.mutable_grad() = own_sum_.narrow(0, start, count).view(parameter.sizes());
     // What of it lies in this rank's part.
     const int64_t begin = std::max(start, first), end = std::min(start + count, first + part);
     if (trained && begin < end) {
@@ -113,7 +115,7 @@ void FlatUnit::settle_gradients() {
 }
 
 void FlatUnit::take_gradients() {
-  if (!own_sum_.defined()) return;
+  if (!own_sum_.defined() || sums_in_place_) return;
   c10::NoGradGuard no_grad;
   if (ranks_.alone()) return add_gradients_to(own_sum_);
   const auto zeros = [&] { return at::zeros({numel_}, own_sum_.options()); };
@@ -141,6 +143,7 @@ void FlatUnit::zero_gradients() {
   settle_gradients();
   own_sum_.zero_();
   late_sum_.reset();
+  if (sums_in_place_) return;
   for (auto& [name, parameter] : parameters_) parameter.mutable_grad().reset();
 }
 

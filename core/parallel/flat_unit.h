@@ -72,11 +72,12 @@ class FlatUnit {
   Group ranks_;
   Split split_;
   bool late_;
-  int64_t numel_ = 0;    // of all parameters, filled up to a multiple of the ranks
-  at::Tensor flat_;      // [numel_] the parameters; without memory while released
-  at::Tensor own_;       // [numel_ / N] this rank's part; a view of flat_ where weights are not split
-  at::Tensor own_sum_;   // [numel_ / N] float32, of its gradients; undefined where there are none
-  at::Tensor late_sum_;  // [numel_] float32, of gradients that are not yet summed over the ranks
+  bool sums_in_place_ = false;  // of a group of one in float32: own_sum_ is where the parameters have their gradients
+  int64_t numel_ = 0;           // of all parameters, filled up to a multiple of the ranks
+  at::Tensor flat_;             // [numel_] the parameters; without memory while released
+  at::Tensor own_;              // [numel_ / N] this rank's part; a view of flat_ where weights are not split
+  at::Tensor own_sum_;          // [numel_ / N] float32, of its gradients; undefined where there are none
+  at::Tensor late_sum_;         // [numel_] float32, of gradients that are not yet summed over the ranks
   std::vector<Piece> pieces_;
   Pending coming_, summing_;
   at::Tensor summed_;  // [numel_ / N] what summing_ makes, or undefined

@@ -50,7 +50,9 @@ class Peak {
     for (int64_t layer = shape_.layers - 1; layer >= 0; --layer) {
       kept -= left_of(layer, tokens);
       const int64_t whole = kept_bytes(shape_, layer, tokens, kernels_.layers);
-      most = larger(most, {kept + whole + backward_bytes(shape_, layer, tokens, kernels_.layers), 0, gradients});
+      const int64_t beside_mlp = layer < recomputed_ ? attention_bytes(tokens) : 0;
+      most = larger(most,
+                    {kept + whole + beside_mlp + backward_bytes(shape_, layer, tokens, kernels_.layers), 0, gradients});
       grow(layer_parameter_count(shape_, layer));
     }
     return larger(most, {beside, 0, gradients});
@@ -67,6 +69,14 @@ class Peak {
   int64_t number() const { return kernels_.layers.number_bytes; }
   // Gradients in float32 are added up where they are, and always there.
   int64_t gradient_bytes() const { return number() == 4 || !gradients_stay_ ? 0 : number(); }
+
+  // What attention's backward pass takes on the CPU (nn/cpu_segment.cpp): dense keys and values and the gradients to
+  // them, those to queries of one part of the keys and of all. It finds no room among what a layer that ran again has
+  // given to malloc, in pieces of other sizes.
+  int64_t attention_bytes(int64_t tokens) const {
+    if (kernels_.reuses) return 0;
+    return tokens * shape_.head_dim * (6 * shape_.kv_heads + 2 * shape_.heads) * number();
+  }
 
   int64_t left_of(int64_t layer, int64_t tokens) const {
     return layer < recomputed_ ? input_bytes(shape_, tokens, kernels_.layers)

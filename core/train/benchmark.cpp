@@ -240,14 +240,17 @@ std::string bench_train(const TrainBenchOptions& options) {
   if (!is_replaceable(options.dump_gradients)) {
     fail("--dump-gradients ", options.dump_gradients, " is a folder, a device or a link; expected a file");
   }
-  const std::unique_ptr<Model> model =
-      model_to_measure(options, nn::open_device(device_of_rank(config, world->rank())), mesh.expert);
+  const at::Device device = nn::open_device(device_of_rank(config, world->rank()));
+  const nn::PeakMemory without_model(device);
+  const std::unique_ptr<Model> model = model_to_measure(options, device, mesh.expert);
   const int64_t vocabulary = model->shape().vocabulary;
   TrainBatch batch =
       options.batch.empty() ? random_train_batch(options, vocabulary) : read_train_batch(options.batch, vocabulary);
   check_lengths(batch, model->shape().max_positions);
   if (mesh.alone()) {
-    return to_json(numbers_of(measure_training(*model, std::move(batch), options), options));
+    json::object result = numbers_of(measure_training(*model, std::move(batch), options), options);
+    result["total_bytes"] = without_model.above();
+    return to_json(result);
   }
   ShardedStates states(*model, mesh, static_cast<parallel::Split>(options.parallel.zero));
   const nn::ContextMethod method = nn::parse_context_method(options.parallel.context_method);
@@ -258,6 +261,7 @@ std::string bench_train(const TrainBenchOptions& options) {
     return static_cast<int64_t>(world->all().largest(static_cast<double>(bytes)));
   };
   result["peak_bytes"] = largest(speed.peak_bytes);
+  result["total_bytes"] = largest(without_model.above());
   result["state_bytes"] = largest(speed.state_bytes);
   result["sent_bytes"] = world->traffic().bytes_sent / speed.updates;  // by this rank, for an update
   if (options.batch.empty()) result["sent_formula_bytes"] = formula_bytes(*model, options);

@@ -76,40 +76,73 @@ def test_mistakes_name_the_key(plan):
     assert result.returncode == 1 and "parallel.expert: the model has no experts" in result.stderr
 
 
+SMALL = DENSE | dict(vocab_size=4096, hidden_size=256, num_hidden_layers=4, num_attention_heads=8, num_key_value_heads=4,
+                     head_dim=32, intermediate_size=704, max_position_embeddings=4096, tie_word_embeddings=False,
+                     torch_dtype="float32")
+MEASURED = {
+    "small": SMALL,
+    "table": SMALL | dict(vocab_size=64000),  # most of it is its table of tokens
+    "experts": {name: SMALL.get(name, value) for name, value in EXPERTS.items()} | dict(
+        architectures=["Qwen3MoeForCausalLM"], model_type="qwen3_moe", moe_intermediate_size=192, num_experts=16,
+        num_experts_per_tok=4),
+    "tiny": SMALL | dict(vocab_size=256, hidden_size=32, num_hidden_layers=1, num_attention_heads=4, head_dim=8,
+                         intermediate_size=32),
+}
+
+
+class Ranks:
+    """What ranks on this machine take for an update, and what is planned for them."""
+
+    def __init__(self, golong, folder):
+        self.golong, self.folder = golong, folder
+        for name, shape in MEASURED.items():
+            (folder / name).mkdir()
+            (folder / name / "config.json").write_text(json.dumps(shape))
+        device = golong("launch", "--nproc", 2, "bench", "device", "--threads", 1)
+        assert device.returncode == 0, device.stderr
+        (folder / "device.json").write_text(device.stdout)
+        (folder / "run.toml").write_text("")
+        # The program itself: LibTorch's code, threads, connections.
+        self.program = self.measured("tiny", 2, dict(replicate=2), "off", 64)
+
+    def measured(self, model, ranks, mesh, recompute, prompt, program=0):
+        options = [word for name, value in mesh.items() for word in (f"--{name.replace('_', '-')}", value)]
+        result = self.golong("launch", "--nproc", ranks, "bench", "train", "--model", self.folder / model, "--threads", 1,
+                             "--prompt-tokens", prompt, "--response-tokens", 64, "--n", 4, "--groups", 4, "--repetitions", 1,
+                             "--micro-batch-tokens", 2 * prompt, "--recompute", recompute, *options)
+        assert result.returncode == 0, result.stderr
+        return json.loads(result.stdout)["total_bytes"] - program
+
+    def planned(self, model, ranks, mesh, recompute, prompt):
+        settings = {"model.path": self.folder / model / "config.json", "data.max_prompt_tokens": prompt,
+                    "rollout.max_response_tokens": 64, "rollout.n": 4, "train.prompts_per_step": 4,
+                    "train.micro_batch_tokens": 2 * prompt, "train.recompute": recompute}
+        settings |= {f"parallel.{name}": value for name, value in mesh.items()}
+        words = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
+        result = self.golong("plan", self.folder / "run.toml", "--devices", f"{ranks}x{self.folder / 'device.json'}", "--json",
+                             *words)
+        assert result.returncode == 0, result.stderr
+        return json.loads(result.stdout)["updating_bytes"]
+
+
 @pytest.fixture(scope="module")
-def two_ranks(golong, tmp_path_factory):
-    """What this machine measures as two ranks, and a model whose table of tokens is most of it."""
-    folder = tmp_path_factory.mktemp("ranks")
-    shape = DENSE | dict(vocab_size=64000, hidden_size=256, num_hidden_layers=4, num_attention_heads=8, num_key_value_heads=4,
-                         head_dim=32, intermediate_size=704, max_position_embeddings=4096, tie_word_embeddings=False,
-                         torch_dtype="float32")
-    (folder / "config.json").write_text(json.dumps(shape))
-    assert golong("make-model", "--config", folder / "config.json", "--output", folder / "model").returncode == 0
-    device = golong("launch", "--nproc", 2, "bench", "device", "--threads", 1)
-    assert device.returncode == 0, device.stderr
-    (folder / "device.json").write_text(device.stdout)
-    (folder / "run.toml").write_text("")
-    return folder
+def ranks(golong, tmp_path_factory):
+    return Ranks(golong, tmp_path_factory.mktemp("ranks"))
 
 
-@pytest.mark.parametrize("mesh", [dict(shard=2, zero=1), dict(shard=2, zero=2), dict(shard=2), dict(context=2)],
-                         ids=str)
-def test_it_tells_the_memory_of_a_rank(golong, two_ranks, mesh):
-    prompt, response, n, groups, micro = 512, 64, 4, 4, 1024
-    words = [word for name, value in mesh.items() for word in ("--set", f"parallel.{name}={value}")]
-    planned = golong("plan", two_ranks / "run.toml", "--devices", f"2x{two_ranks / 'device.json'}", "--json",
-                     "--set", f"model.path={two_ranks / 'model'}", "--set", f"data.max_prompt_tokens={prompt}",
-                     "--set", f"rollout.max_response_tokens={response}", "--set", f"rollout.n={n}",
-                     "--set", f"train.prompts_per_step={groups}", "--set", f"train.micro_batch_tokens={micro}", *words)
-    assert planned.returncode == 0, planned.stderr
-    options = [word for name, value in mesh.items() for word in (f"--{name}", value)]
-    measured = golong("launch", "--nproc", 2, "bench", "train", "--model", two_ranks / "model", "--threads", 1,
-                      "--prompt-tokens", prompt, "--response-tokens", response, "--n", n, "--groups", groups,
-                      "--micro-batch-tokens", micro, "--repetitions", 1, *options)
-    assert measured.returncode == 0, measured.stderr
-    # It counts from where each rank has read all weights.
-    weights = (two_ranks / "model/model.safetensors").stat().st_size
-    peak = json.loads(measured.stdout)["peak_bytes"] + weights
-    expected = json.loads(planned.stdout)["updating_bytes"]
-    print(f"measured {peak / 1e6:.0f} MB, planned {expected / 1e6:.0f} MB, {expected / peak - 1:+.1%}")
-    assert 0.85 <= expected / peak <= 1.15
+@pytest.mark.parametrize("case", [
+    ("table", 2, dict(shard=2, zero=1), "off", 512),
+    ("table", 2, dict(shard=2, zero=2), "off", 512),
+    ("table", 2, dict(shard=2), "off", 512),
+    ("table", 2, dict(replicate=2), "off", 512),
+    ("table", 2, dict(context=2), "off", 512),
+    ("small", 2, dict(context=2), "all", 2048),
+    ("small", 2, dict(context=2, context_method="heads"), "all", 2048),
+    ("small", 4, dict(shard=2, context=2), "off", 2048),
+    ("experts", 2, dict(expert=2), "off", 512),
+    ("experts", 4, dict(expert=2, context=2), "all", 2048),
+], ids=str)
+def test_it_tells_the_memory_of_a_rank(ranks, case):
+    measured, planned = ranks.measured(*case, program=ranks.program), ranks.planned(*case)
+    print(f"measured {measured / 1e6:.0f} MB, planned {planned / 1e6:.0f} MB, {planned / measured - 1:+.1%}")
+    assert 0.85 <= planned / measured <= 1.15
