@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/base/hash.h"
+#include "core/nn/device.h"
 
 namespace golong {
 
@@ -33,6 +34,8 @@ ShardedStates::ShardedStates(Model& model, const parallel::Mesh& mesh, parallel:
     (of.layer ? layers_[static_cast<size_t>(*of.layer)] : roots_).push_back(&units_.back());
   }
   model_.set_layer_weights(this);
+  // Where all parameters lay before is as large as the model.
+  nn::give_back_memory(model.device());
 }
 
 ShardedStates::~ShardedStates() { model_.set_layer_weights(nullptr); }

@@ -1,6 +1,7 @@
 #include "core/nn/device.h"
 
 #include <ATen/Context.h>
+#include <malloc.h>
 
 #include <charconv>
 #include <cstdlib>
@@ -84,7 +85,11 @@ int64_t memory_of(c10::Device device) {
 }
 
 void give_back_memory(c10::Device device) {
-  if (device.is_cuda()) cuda_library().devices.give_back();
+  if (device.is_cuda()) {
+    cuda_library().devices.give_back();
+  } else {
+    ::malloc_trim(0);
+  }
 }
 
 void synchronize(c10::Device device) {

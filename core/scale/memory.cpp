@@ -34,9 +34,8 @@ int64_t gathered_bytes(const Workload& work, const ParallelConfig& mesh) {
   int64_t layer = 0;
   for (size_t i = 1; i < units.size(); ++i) layer = std::max(layer, units[i].plain + units[i].experts);
   const int64_t root = units[0].plain;
-  // On the CPU the parts of all ranks lie beside the gradients before they are summed (Group::sum_parts_later); with
-  // weights that are split, too, where gathered ones lay before.
-  const int64_t came = work.on_cpu && mesh.zero < 3 ? std::max(root, layer) * 4 : 0;
+  // On the CPU the parts of all ranks lie beside the gradients before they are summed (Group::sum_parts_later).
+  const int64_t came = work.on_cpu ? std::max(root, layer) * 4 : 0;
   if (mesh.zero == 1) return whole * 4 + (root + layer) * number + came;  // all are summed when an update ends
   const int64_t gradients = (root + layer) * (number + 4) + came;
   return mesh.zero == 2 ? gradients : gradients + (root + 2 * layer) * number;
