@@ -53,7 +53,8 @@ class CheckpointStore {
   // and the one before is taken. None where there is none. Throws Error where there are some and all are damaged.
   std::optional<Snapshot> load_newest() const;
 
-  // Adds to the metrics of a checkpoint what became known of its step later. One rank calls it.
+  // Adds to the metrics of a checkpoint what became known of its step later. The first rank calls it. Throws Error
+  // where its manifest is damaged or cannot be written.
   void add_metrics(int64_t step, const Metrics& more) const;
 
   std::vector<std::filesystem::path> list() const;  // oldest first

@@ -152,15 +152,17 @@ class Decoder : public Model {
     const Layer& layer = layers_[static_cast<size_t>(index)];
     const int64_t tokens = x.size(0), d = shape_.head_dim;
     const double scale = 1.0 / std::sqrt(static_cast<double>(d));
-    const auto [in, h] = nn::residual_norm(x, {}, layer.input_norm, shape_.rms_norm_eps);
-    const auto turned = [&, h = h](const nn::Linear& project, int64_t heads, const at::Tensor& norm) {
+    auto [in, h] = nn::residual_norm(x, {}, layer.input_norm, shape_.rms_norm_eps);
+    const auto turned = [&, &h = h](const nn::Linear& project, int64_t heads, const at::Tensor& norm) {
       return nn::norm_rotate(project(h).view({tokens, heads, d}), norm, shape_.rms_norm_eps, rotary);
     };
     const at::Tensor q = turned(layer.q, shape_.heads, layer.q_norm),
                      k = turned(layer.k, shape_.kv_heads, layer.k_norm);
     const at::Tensor v = layer.v(h).view({tokens, shape_.kv_heads, d});
-    const at::Tensor attended = layer.o(attention.attend(index, q, k, v, scale).reshape({tokens, shape_.heads * d}));
-    const auto [between, to_mlp] = nn::residual_norm(in, attended, layer.post_norm, shape_.rms_norm_eps);
+    h.reset();
+    const auto [between, to_mlp] =
+        nn::residual_norm(in, layer.o(attention.attend(index, q, k, v, scale).reshape({tokens, shape_.heads * d})),
+                          layer.post_norm, shape_.rms_norm_eps);
     const at::Tensor out = layer.router.weight.defined()
                                ? nn::mix_experts(to_mlp, layer.router, layer.experts, shape_.experts.per_token,
                                                  shape_.experts.normalize, expert_ranks_)

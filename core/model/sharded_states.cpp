@@ -48,12 +48,12 @@ void ShardedStates::end_passes() {
   for (FlatUnit* unit : roots_) unit->let_go();
 }
 
-ShardedStates::Whole::Whole(ShardedStates& states) : states_(states) {
-  states_.each([](FlatUnit& unit) { unit.hold(); });
+ShardedStates::Whole::Whole(ShardedStates* states) : states_(states) {
+  if (states_) states_->each([](FlatUnit& unit) { unit.hold(); });
 }
 
 ShardedStates::Whole::~Whole() {
-  states_.each([](FlatUnit& unit) { unit.let_go(); });
+  if (states_) states_->each([](FlatUnit& unit) { unit.let_go(); });
 }
 
 void ShardedStates::zero_gradients() {

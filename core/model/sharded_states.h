@@ -40,16 +40,17 @@ class ShardedStates : public LayerWeights {
   void begin_passes();
   void end_passes();
 
-  // While one lives all weights are there, for passes without gradients that meet no other rank's: generation.
+  // While one lives all weights are there, for passes without gradients that meet no other rank's: generation. nullptr:
+  // they always are.
   class Whole {
    public:
-    explicit Whole(ShardedStates& states);
+    explicit Whole(ShardedStates* states);
     ~Whole();
     Whole(const Whole&) = delete;
     Whole& operator=(const Whole&) = delete;
 
    private:
-    ShardedStates& states_;
+    ShardedStates* states_;
   };
 
   // Of an update: before its passes, after each backward pass, after the last one. The pieces' gradients are then the

@@ -19,8 +19,20 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 struct NormedRows {
-  at::Tensor sum, normed, inverse;  // [rows] float32: 1 / root mean square
+  at::Tensor sum, normed;
+  at::Tensor inverse;  // [rows] float32: 1 / root mean square
 };
+
+void check_norm(const at::Tensor& x, const at::Tensor& weight) {
+  TORCH_CHECK(weight.numel() == x.size(-1), "a norm of ", weight.numel(), " weights for rows of ", x.size(-1));
+  TORCH_CHECK(weight.scalar_type() == x.scalar_type(), "a norm's weights of ", weight.scalar_type(), " for rows of ",
+              x.scalar_type());
+}
+
+void check_angles(const at::Tensor& x, const Rotary& rotary) {
+  TORCH_CHECK(rotary.cos.size(0) == x.size(0) && rotary.cos.size(-1) == x.size(-1), "rotate: angles ",
+              rotary.cos.sizes(), " for ", x.sizes());
+}
 
 // Of x, plus what is added where that is defined. Dense rows.
 NormedRows norm_rows(const at::Tensor& x, const at::Tensor& added, const at::Tensor& weight, double epsilon) {
@@ -180,10 +192,10 @@ struct NormRotateFunction : torch::autograd::Function<NormRotateFunction> {
 
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon) {
   if (has_row_kernels(x)) {
-    TORCH_CHECK(weight.numel() == x.size(-1), "rms_norm: ", weight.numel(), " weights for rows of ", x.size(-1));
-    TORCH_CHECK(weight.scalar_type() == x.scalar_type(), "rms_norm: weights of ", weight.scalar_type(), " for rows of ",
-                x.scalar_type());
-    return RmsNormFunction::apply(x, weight, epsilon);
+    check_norm(x, weight);
+    // Without gradients a node of the graph would be made for nothing, which takes longer than small kernels.
+    return c10::GradMode::is_enabled() ? RmsNormFunction::apply(x, weight, epsilon)
+                                       : norm_rows(x.contiguous(), {}, weight.contiguous(), epsilon).normed;
   }
   if (const DeviceKernels* kernels = device_kernels(x); kernels && c10::InferenceMode::is_enabled()) {
     return kernels->rms_norm(x, weight, epsilon);
@@ -197,8 +209,11 @@ Residual residual_norm(const at::Tensor& x, const std::optional<at::Tensor>& add
     const at::Tensor sum = added ? x + *added : x;
     return {sum, rms_norm(sum, weight, epsilon)};
   }
-  TORCH_CHECK(x.is_contiguous() && (!added || (added->is_contiguous() && added->sizes() == x.sizes())),
-              "residual_norm: dense rows of one shape are expected");
+  check_norm(x, weight);
+  TORCH_CHECK(x.is_contiguous() && weight.is_contiguous() &&
+                  (!added ||
+                   (added->is_contiguous() && added->sizes() == x.sizes() && added->scalar_type() == x.scalar_type())),
+              "residual_norm: dense rows of one shape and type are expected");
   if (c10::GradMode::is_enabled()) {
     const variable_list both = ResidualNormFunction::apply(x, added, weight, epsilon);
     return {both[0], both[1]};
@@ -209,6 +224,8 @@ Residual residual_norm(const at::Tensor& x, const std::optional<at::Tensor>& add
 
 at::Tensor norm_rotate(const at::Tensor& x, const at::Tensor& weight, double epsilon, const Rotary& rotary) {
   if (has_row_kernels(x) && weight.defined()) {
+    check_norm(x, weight);
+    check_angles(x, rotary);
     return c10::GradMode::is_enabled() ? NormRotateFunction::apply(x, weight, epsilon, rotary)
                                        : normed_and_rotated(x.contiguous(), weight.contiguous(), epsilon, rotary).first;
   }
@@ -228,9 +245,7 @@ Rotary rotary(const at::Tensor& positions, const at::Tensor& frequencies, double
 
 at::Tensor rotate(const at::Tensor& x, const Rotary& rotary) {
   if (has_kernels(x)) {
-    TORCH_CHECK(rotary.cos.size(0) == x.size(0) && rotary.cos.size(-1) == x.size(-1), "rotate: angles ",
-                rotary.cos.sizes(), " for ", x.sizes());
-    // Without gradients a node of the graph would be made for nothing, which takes longer than small kernels.
+    check_angles(x, rotary);
     return c10::GradMode::is_enabled() ? RotateFunction::apply(x, rotary.cos, rotary.sin) : rotated(x, rotary, 1);
   }
   int64_t half = x.size(-1) / 2;

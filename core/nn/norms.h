@@ -11,8 +11,10 @@ namespace golong::nn {
 // x [..., D] scaled to root mean square 1 along D (in float32), times weight [D].
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon);
 
-// The residual stream: `sum` is x, plus `added` where there is one, and `normed` is rms_norm(sum). Both go on from
-// here, so that the sum and those of their gradients are made where the norm reads them anyway.
+// The residual stream: `sum` is x, plus `added` where there is one, and `normed` is rms_norm(sum), which go on from
+// here both. Made together, the norm reads the sum while it is in the cache; likewise with their gradients. x and
+// `added`
+// [..., D] are dense and of one shape and type; throws c10::Error else.
 struct Residual {
   at::Tensor sum, normed;
 };
@@ -30,7 +32,7 @@ Rotary rotary(const at::Tensor& positions, const at::Tensor& frequencies, double
 // Rotates x [T, H, D] (halves paired, as Hugging Face does): x cos + rotate_half(x) sin.
 at::Tensor rotate(const at::Tensor& x, const Rotary& rotary);
 
-// rotate(rms_norm(x)), or rotate(x) where there is no weight.
+// rotate(rms_norm(x)) of x [T, H, D], weight [D]; rotate(x) where the weight is undefined.
 at::Tensor norm_rotate(const at::Tensor& x, const at::Tensor& weight, double epsilon, const Rotary& rotary);
 
 }  // namespace golong::nn

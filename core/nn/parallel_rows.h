@@ -12,10 +12,14 @@
 
 namespace golong::nn {
 
-// Calls body(begin, end) for all rows of `width` numbers, some 32K numbers at a time.
+// Calls body(begin, end) for all rows of `width` numbers, some 32K numbers at a time: what body does with them one
+// after the other finds them in the cache.
 template <class Body>
 void parallel_rows(int64_t rows, int64_t width, const Body& body) {
-  at::parallel_for(0, rows, std::max<int64_t>(1, 32768 / std::max<int64_t>(width, 1)), body);
+  const int64_t block = std::max<int64_t>(1, 32768 / std::max<int64_t>(width, 1));
+  at::parallel_for(0, rows, block, [&](int64_t begin, int64_t end) {
+    for (; begin < end; begin += block) body(begin, std::min(end, begin + block));
+  });
 }
 
 // Rows in parts of a fixed size, for sums over rows that do not depend on the number of threads.

@@ -131,7 +131,7 @@ class ManyRanks : public World {
     } catch (const std::exception& error) {
       throw OtherRankFailed("rank " + std::to_string(rank.rank) + " of " + std::to_string(rank.size) +
                             " did not meet the others at " + rank.host + ":" + std::to_string(rank.port) + ": " +
-                            reason_of(error) + (store_ ? "" : nobody_there));
+                            reason_of(error) + (store_ || at.isServer ? "" : nobody_there));
     }
   }
 
@@ -156,7 +156,8 @@ class ManyRanks : public World {
 
  private:
   static constexpr char nobody_there[] =
-      ". Rank 0 keeps that place: is it running, and does this machine reach it (MASTER_ADDR, MASTER_PORT)?";
+      ". Rank 0, or torchrun, keeps that place: does it run, and does this machine reach it (MASTER_ADDR, "
+      "MASTER_PORT)?";
 
   // Waits until every rank has said that it is there.
   void meet() {

@@ -24,6 +24,14 @@ Level level();
 void open_file(const std::filesystem::path& path);
 void close_file();
 
+// Logs into a file, too, while it lives.
+struct ToFile {
+  explicit ToFile(const std::filesystem::path& path) { open_file(path); }
+  ~ToFile() { close_file(); }
+  ToFile(const ToFile&) = delete;
+  ToFile& operator=(const ToFile&) = delete;
+};
+
 void write(Level level, const std::string& message);
 // To the file alone, for what the terminal gets in another way.
 void write_to_file(Level level, const std::string& message);

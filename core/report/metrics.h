@@ -31,6 +31,7 @@ class MetricsWriter {
   // One line, flushed. A number that is not finite is written as null. Throws Error when `step` is not after the last.
   void write(int64_t step, const Metrics& metrics);
   // More of the last step, which is `step` if its line is there; else a line of its own. What the line has is replaced.
+  // Throws Error for an earlier step.
   void add(int64_t step, const Metrics& more);
 
  private:

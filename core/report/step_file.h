@@ -27,7 +27,8 @@ class StepFile {
 
   // Appends `json`, an object that holds "step". Throws Error when the step goes back or the disk is full.
   void append(int64_t step, std::string_view json);
-  // Puts `json` in the place of the last line, atomically.
+  // Puts `json` in the place of the last line, which there must be, of the same step; atomically. Throws Error when the
+  // disk is full.
   void replace_last(std::string_view json);
 
   std::optional<int64_t> last_step() const { return last_step_; }

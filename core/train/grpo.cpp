@@ -115,30 +115,6 @@ void check_folder(const Config& config) {
   }
 }
 
-// Logs into a file, too, while it lives.
-struct LogFile {
-  explicit LogFile(const fs::path& path) { log::open_file(path); }
-  ~LogFile() { log::close_file(); }
-  LogFile(const LogFile&) = delete;
-  LogFile& operator=(const LogFile&) = delete;
-};
-
-// While one lives a model can generate: all of its weights are there.
-class AllWeights {
- public:
-  explicit AllWeights(std::optional<ShardedStates>& states) {
-    if (states) whole_.emplace(*states);
-  }
-
- private:
-  std::optional<ShardedStates::Whole> whole_;
-};
-
-int64_t total_steps(const Config& config, size_t rows) {
-  if (config.train.steps > 0) return config.train.steps;
-  return std::max<int64_t>(1, config.train.epochs * static_cast<int64_t>(rows) / draw_size(config.train));
-}
-
 CheckpointRanks checkpoint_ranks(parallel::World& world, const CheckpointConfig& config) {
   if (world.rank().alone()) return {};
   return {world.rank().rank, world.rank().size, world.notes_apart(), std::chrono::seconds(config.timeout_seconds)};
@@ -179,7 +155,7 @@ GrpoRun::GrpoRun(const Config& config, std::shared_ptr<const plugin::Registry> r
       writer_(checkpoints_, config.checkpoint.background),
       memory_(work_.model->device()) {
   first_step_ = options.resume ? restore() : 0;
-  if (const int64_t steps = total_steps(config, rows_->size()); steps < first_step_) {
+  if (const int64_t steps = total_steps(config_.train, rows_->size()); steps < first_step_) {
     fail(config.run.directory, " has done ", first_step_, " steps already, more than ", steps,
          " (train.steps or train.epochs)");
   }
@@ -222,7 +198,7 @@ Metrics GrpoRun::step(int64_t step) {
   Metrics metrics;
   Timer whole, timer;
   std::vector<Group> groups = [&] {
-    const AllWeights weights(states_);
+    const ShardedStates::Whole weights(address(states_));
     return collector_.collect(
         step, *progress_, [this] { return stopping(); }, metrics);
   }();
@@ -298,7 +274,7 @@ std::optional<Evaluation> GrpoRun::measure(int64_t step) {
   log::info("measuring on held-out rows");
   const auto rows = static_cast<int64_t>(rows_to_measure(*eval_rows_, config_.eval).size());
   Progress progress("evaluate", rows, {.plain_every = 1 << 20, .quiet = !world_->is_first()});
-  const AllWeights weights(states_);
+  const ShardedStates::Whole weights(address(states_));
   try {
     return evaluate(
         answerer_, *eval_rows_, work_.tokenizer, work_.stop_ids, config_, step,
@@ -310,9 +286,9 @@ std::optional<Evaluation> GrpoRun::measure(int64_t step) {
   }
 }
 
-// What a run that was asked to stop while it measured after its newest step still owes.
+// What a run that was asked to stop while it measured after its newest step still owes: the time is there, and no mean.
 std::optional<Evaluation> GrpoRun::measure_late() {
-  if (!measures_after(first_step_) || metrics_.contains("eval/mean")) return {};
+  if (!measures_after(first_step_) || !metrics_.contains("time/evaluate") || metrics_.contains("eval/mean")) return {};
   Timer timer;
   std::optional<Evaluation> measured = measure(first_step_);
   if (!measured) return {};
@@ -320,6 +296,7 @@ std::optional<Evaluation> GrpoRun::measure_late() {
   late["time/evaluate"] = timer.lap();
   if (files_) {
     files_->measured_late(first_step_, late);
+    files_->sync_to_disk();
     checkpoints_.add_metrics(first_step_, late);
   }
   return measured;
@@ -452,7 +429,7 @@ int64_t run_grpo(const Config& config, std::shared_ptr<const plugin::Registry> r
     }
     const FileLock lock(fs::path(config.run.directory) / "lock", config.run.directory);
     if (!options.resume) check_folder(config);  // before anything is written into it
-    const LogFile log(fs::path(config.run.directory) / "log.txt");
+    const log::ToFile to_file(fs::path(config.run.directory) / "log.txt");
     try {
       return run();
     } catch (const std::exception& error) {

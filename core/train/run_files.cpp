@@ -69,8 +69,8 @@ void RunFiles::step(int64_t step, const Metrics& metrics) {
 }
 
 void RunFiles::measured_late(int64_t step, const Metrics& metrics) {
-  metrics_.add(step, metrics);
   if (tensorboard_ && evaluated_ != step) tensorboard_->write(step, metrics);
+  metrics_.add(step, metrics);
   evaluated_ = step;
 }
 

@@ -250,17 +250,22 @@ struct Memory {
   double kept, peak;
 };
 
-// A thread of Gloo holds the tensors of its last operation until it runs again: what is kept is waited for until it is
-// at most `most`.
+// A thread of Gloo holds the tensors of its last operation until it runs again.
+void wait_until_at_most(double bytes) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (static_cast<double>(CountedMemory::now) > bytes && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::yield();
+  }
+}
+
+// `rest`: bytes of the model and its gradients. What is kept is waited for until it is at most `most`.
 Memory memory_of(const Model& model, const Group& group, int64_t recomputed, const Context& context, int64_t rest,
                  double most) {
   CountedMemory::peak = CountedMemory::now.load();
   const Packed packed = pack({&group}, at::kCPU, true, context);
   const at::Tensor loss = loss_of(packed.slices, response_logprobs(model, packed, 1, recomputed));
-  const auto kept = [&] { return static_cast<double>(CountedMemory::now - rest); };
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (kept() > most && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
-  Memory memory{kept(), 0};
+  wait_until_at_most(static_cast<double>(rest) + most);
+  Memory memory{static_cast<double>(CountedMemory::now - rest), 0};
   loss.backward();
   memory.peak = static_cast<double>(CountedMemory::peak - rest);
   return memory;
@@ -282,6 +287,7 @@ TEST_P(ContextRanks, DivideTheMemoryOfALongPrompt) {
     const double share = 1 / static_cast<double>(context.size());
     const int64_t rest = CountedMemory::now;
     for (const int64_t recomputed : {0, 4}) {
+      wait_until_at_most(static_cast<double>(rest));
       const Memory alone = memory_of(*model, group, recomputed, Context(), rest, HUGE_VAL);
       Memory shared{};
       // What a thread of Gloo still holds only adds to a peak: the least of a few is the pass's own.

@@ -222,6 +222,18 @@ TEST_F(Checkpoints, TheBestIsKeptBesideTheNewest) {
   EXPECT_THAT(names(), ElementsAre("step-00000007"));
 }
 
+TEST_F(Checkpoints, WhatIsMeasuredLaterDecidesWhichIsTheBest) {
+  CheckpointStore store(folder, {.keep = 1, .keep_best_metric = "eval/mean"});
+  save(store, 1, {{"eval/mean", 0.5}});
+  save(store, 2, {{"reward/mean", 0.1}});
+  store.add_metrics(2, {{"eval/mean", 0.75}});
+  const std::optional<Snapshot> loaded = store.load_newest();  // it is whole
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ(loaded->metrics, (Metrics{{"eval/mean", 0.75}, {"reward/mean", 0.1}}));
+  save(store, 3, {{"eval/mean", 0.25}});
+  EXPECT_THAT(names(), ElementsAre("step-00000002", "step-00000003"));
+}
+
 TEST_F(Checkpoints, TheBestMayBeTheLowest) {
   CheckpointStore store(folder, {.keep = 1, .keep_best_metric = "train/loss", .best_is_highest = false});
   for (const auto& [step, loss] : {std::pair{1, 2.0}, {2, 1.0}, {3, 3.0}}) save(store, step, {{"train/loss", loss}});

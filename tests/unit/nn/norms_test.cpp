@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "tests/unit/nn/as_in_double.h"
@@ -91,7 +93,7 @@ TEST(Kernels, NormRotateAndItsGradients) {
   }
 }
 
-// The sum and its norm are used both, in any share.
+// Both outputs have gradients; then one of them.
 TEST(Kernels, ResidualNormAndItsGradients) {
   for (const auto& [rows, width] : {std::pair{1, 5}, {700, 192}}) {
     const at::Tensor x = random({rows, width}, 1), added = random({rows, width}, 2), weight = random({width}, 3);
@@ -99,13 +101,27 @@ TEST(Kernels, ResidualNormAndItsGradients) {
     expect_all_as_in_double({x, weight}, [&](const auto& in) { return both(residual_norm(in[0], {}, in[1], 1e-6)); });
     expect_all_as_in_double({x, weight, added},
                             [&](const auto& in) { return both(residual_norm(in[0], in[2], in[1], 1e-6)); });
-    // One of them alone.
     expect_as_in_double({x, weight, added},
                         [](const auto& in) { return residual_norm(in[0], in[2], in[1], 1e-6).normed; });
+    expect_as_in_double({x, added}, [&](const auto& in) {
+      return residual_norm(in[0], in[1], weight.to(in[0].scalar_type()), 1e-6).sum;
+    });
     const Residual with = residual_norm(x, added, weight, 1e-6);
     EXPECT_TRUE(at::equal(with.sum, x + added));
     EXPECT_TRUE(at::equal(with.normed, rms_norm(x + added, weight, 1e-6)));
   }
+}
+
+TEST(Kernels, RefuseWhatDoesNotFit) {
+  const at::Tensor x = random({3, 2, 8}, 1), weight = random({8}, 2);
+  const Rotary turns = rotary(at::arange(3, at::kLong), frequencies(1e4, 8));
+  EXPECT_THROW(norm_rotate(x, random({4}, 3), 1e-6, turns), c10::Error);
+  EXPECT_THROW(norm_rotate(x, weight.to(at::kBFloat16), 1e-6, turns), c10::Error);
+  EXPECT_THROW(norm_rotate(random({4, 2, 8}, 4), weight, 1e-6, turns), c10::Error);
+  EXPECT_THROW(residual_norm(x, random({3, 2, 4}, 5), weight, 1e-6), c10::Error);
+  EXPECT_THROW(residual_norm(x, x.to(at::kBFloat16), weight, 1e-6), c10::Error);
+  EXPECT_THROW(residual_norm(x, {}, random({4}, 6), 1e-6), c10::Error);
+  EXPECT_THROW(residual_norm(x.transpose(0, 1), {}, weight, 1e-6), c10::Error);
 }
 
 // What one operation makes of bfloat16 is what several do: their results between are rounded as stored ones are.

@@ -180,6 +180,31 @@ TEST_P(RowKernelWidths, BFloat16IsFloat32Rounded) {
   }
 }
 
+// What is written in the place of what was read is what is written elsewhere.
+TEST_P(RowKernelWidths, InTheirPlace) {
+  for (const auto& kernels : row_kernel_versions<float>()) {
+    Row y(width), more(width), sums(width, 1), same_sums(width, 1), in_place = c;
+    float inverse = 0;
+    kernels.rms_norm(a.data(), b.data(), 1, width, 1e-6f, y.data(), &inverse);
+    kernels.rms_norm_backward(c.data(), a.data(), b.data(), &inverse, 1, width, y.data(), sums.data());
+    kernels.rms_norm_backward(in_place.data(), a.data(), b.data(), &inverse, 1, width, in_place.data(),
+                              same_sums.data());
+    EXPECT_EQ(in_place, y);
+    EXPECT_EQ(same_sums, sums);
+    if (width % 2 == 0) {
+      in_place = a;
+      kernels.rotate(a.data(), b.data(), c.data(), 1, width, -1, y.data());
+      kernels.rotate(in_place.data(), b.data(), c.data(), 1, width, -1, in_place.data());
+      EXPECT_EQ(in_place, y);
+    }
+    Row gate = a, up = b;
+    kernels.swiglu_backward(c.data(), a.data(), b.data(), width, y.data(), more.data());
+    kernels.swiglu_backward(c.data(), gate.data(), up.data(), width, gate.data(), up.data());
+    EXPECT_EQ(gate, y);
+    EXPECT_EQ(up, more);
+  }
+}
+
 // A number that is none stays so, whatever its bits.
 TEST(RowKernels, BFloat16KeepsNan) {
   const Row number{std::bit_cast<float>(0x7fffffffu), std::bit_cast<float>(0xffffffffu), INFINITY, 1};
