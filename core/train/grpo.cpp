@@ -358,7 +358,7 @@ int64_t GrpoRun::run() {
 }
 
 int64_t GrpoRun::train() {
-  const int64_t steps = total_steps(config_, rows_->size());
+  const int64_t steps = total_steps(config_.train, rows_->size());
   learner_.expect(steps);
   peak_flops_ = nn::measure_matmul(work_.model->dtype(), work_.model->device());
   if (world_->is_first()) {
