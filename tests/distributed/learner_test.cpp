@@ -114,7 +114,7 @@ void compare(World& world, const Case& c, bool many) {
     EXPECT_LE((piece.gradient - mine).abs().max().item<double>(), 1e-5 * largest) << piece.name;
   }
   // All ranks have the same weights afterwards, and those of one process but for what AdamW makes of rounding.
-  const ShardedStates::Whole whole(states);
+  const ShardedStates::Whole whole(&states);
   for (const auto& [name, tensor] : model->parameters()) {
     const at::Tensor far = (tensor.detach().flatten() - expected.weights.at(name)).abs();
     EXPECT_LT(far.mean().item<double>(), 2e-5) << name;
