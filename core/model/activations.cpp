@@ -62,10 +62,10 @@ int64_t activation_bytes(const ModelShape& shape, int64_t recomputed, int64_t to
 }
 
 int64_t backward_bytes(const ModelShape& shape, int64_t layer, int64_t tokens, const LayerKernels& kernels) {
-  // Of gate and up, which is more than needed where theirs are written in their place; of experts those of their inputs
-  // and outputs, and of one that is added to them.
-  const int64_t numbers =
-      shape.experts.in_layer(layer) ? 3 * shape.experts.per_token * shape.hidden : 2 * shape.intermediate;
+  // Of gate and up, or where these are written in their place of their product; of experts those of their inputs and
+  // outputs, and of one that is added to them.
+  const int64_t numbers = shape.experts.in_layer(layer) ? 3 * shape.experts.per_token * shape.hidden
+                                                        : (kernels.in_place ? 1 : 2) * shape.intermediate;
   // Beside those of the layer's output and of the MLP's input.
   return tokens * kernels.number_bytes * (numbers + 2 * shape.hidden);
 }

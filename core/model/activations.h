@@ -12,11 +12,12 @@ struct LayerKernels {
   int64_t number_bytes;  // of the model's dtype, 4 or 2
   bool fused_norms;      // a norm is one kernel, which keeps its input and a scale for each row
   bool fused;            // so are RoPE and SwiGLU, which keep their inputs; else LibTorch's operations, which keep more
+  bool in_place;         // SwiGLU's gradients are written where its inputs were
 
   // Kernels of golong's own (nn/row_kernels.h).
-  static LayerKernels cpu(int64_t number_bytes) { return {number_bytes, true, true}; }
+  static LayerKernels cpu(int64_t number_bytes) { return {number_bytes, true, true, true}; }
   // `own`: built with nvcc, with kernels of golong's own. The norms are LibTorch's kernel.
-  static LayerKernels cuda(int64_t number_bytes, bool own = true) { return {number_bytes, true, own}; }
+  static LayerKernels cuda(int64_t number_bytes, bool own = true) { return {number_bytes, true, own, false}; }
 };
 
 // Bytes that a layer keeps of `tokens` packed tokens: its input, and what its norms, products, attention and MLP save.

@@ -121,7 +121,8 @@ at::Tensor rotated(const at::Tensor& input, const Rotary& rotary, float directio
   if (const DeviceKernels* kernels = device_kernels(input)) {
     return kernels->rotate(input, rotary.cos, rotary.sin, direction);
   }
-  const at::Tensor x = input.contiguous(), y = at::empty_like(x);
+  const at::Tensor x = input.contiguous();
+  at::Tensor y = at::empty_like(x);
   with_type_of(x, [&]<class Number>(Number) {
     parallel_rows(x.size(0), x.size(1) * x.size(2), [&](int64_t begin, int64_t end) {
       rotate_tokens(data<Number>(x), rotary, y, direction, begin, end);

@@ -258,14 +258,22 @@ std::optional<Verdict> Watch::State::verdict(Clock::time_point now) const {
 // Of an operation, when it has failed; takes some rounds of notes, so that whoever is there has been heard.
 std::string Watch::State::why_failed(size_t group, int64_t number) {
   std::unique_lock lock(mutex_);
-  const auto start = clock_.now();
-  changed_.wait(lock, [&, enough = rounds_ + enough_rounds] {
-    return first_in(RankState::failed) || !lost_.empty() || rounds_ >= enough;
-  });
+  const auto wait_for_rounds = [&](int64_t count) {
+    changed_.wait(lock, [&, enough = rounds_ + count] {
+      return first_in(RankState::failed) || !lost_.empty() || rounds_ >= enough;
+    });
+  };
+  wait_for_rounds(2);  // one may be under way: what the others left before is then read, however long that took
+  const std::vector<Seen> before = seen_;
+  wait_for_rounds(enough_rounds);
   if (const auto failed = first_in(RankState::failed)) return end_of(*failed);
   if (!lost_.empty()) return gone_with_the_notes();
-  // What was read first may have been left long before.
-  if (const auto silent = silent_since(start + interval_); !silent.empty()) {
+  std::vector<size_t> silent;
+  for (size_t rank = 0; rank < seen_.size(); ++rank) {
+    const RankNote& note = seen_[rank].note;
+    if (!is_me(rank) && note.state == RankState::runs && note.beat == before[rank].note.beat) silent.push_back(rank);
+  }
+  if (!silent.empty()) {
     return list(silent) + " given no sign of life since and must be dead" + places(silent);
   }
   if (const auto behind = behind_in(group, number); !behind.empty()) {

@@ -27,15 +27,17 @@ bool is_split(const ParallelConfig& mesh) { return mesh.shard * mesh.context * m
 
 // What is whole for a while (parallel/flat_unit.h): the first unit's gradients are summed over the ranks when an update
 // ends, those of a layer when it is done, in float32 beside what its backward pass has left.
-int64_t gathered_bytes(const Workload& work, const ParallelConfig& mesh) {
+int64_t gathered_bytes(const Workload& work, const ParallelConfig& mesh, int64_t activations) {
   if (!is_split(mesh)) return 0;
   const int64_t number = work.number_bytes, whole = whole_parameters(work.shape, mesh);
   const std::vector<Unit> units = units_of(work.shape, mesh.expert);
   int64_t layer = 0;
   for (size_t i = 1; i < units.size(); ++i) layer = std::max(layer, units[i].plain + units[i].experts);
   const int64_t root = units[0].plain;
-  // On the CPU the parts of all ranks lie beside the gradients before they are summed (Group::sum_parts_later).
-  const int64_t came = work.on_cpu ? std::max(root, layer) * 4 : 0;
+  // On the CPU the parts of all ranks lie beside the gradients before they are summed (Group::sum_parts_later); with
+  // weights that are split, too, where activations were, as far as there is room.
+  int64_t came = work.on_cpu ? std::max(root, layer) * 4 : 0;
+  if (mesh.zero == 3) came = std::max<int64_t>(0, came - activations);
   if (mesh.zero == 1) return whole * 4 + (root + layer) * number + came;  // all are summed when an update ends
   const int64_t gradients = (root + layer) * (number + 4) + came;
   return mesh.zero == 2 ? gradients : gradients + (root + 2 * layer) * number;
@@ -59,7 +61,7 @@ void add_update(const Workload& work, const ParallelConfig& mesh, RankMemory& me
   memory.recomputed = update.recomputed;
   memory.activations = update.activations;
   memory.logprobs = update.logprobs;
-  memory.gathered = gathered_bytes(work, mesh) + update.gradients;
+  memory.gathered = gathered_bytes(work, mesh, update.activations) + update.gradients;
   if (mesh.context > 1 && mesh.context_method == "gather") {
     const int64_t prompts = passes_of(work, work.longest, mesh)[0].groups;
     const int64_t rows = prompts * most_prompt_rows(work.longest.prompt, mesh.context) * mesh.context;
