@@ -27,8 +27,8 @@ void set_deterministic(bool on);
 // Bytes of all of the device's memory; of the CPU's machine, within the limits of this process. 0: not known.
 int64_t memory_of(c10::Device device);
 
-// Gives memory that no tensor has any more back to the device. What one large tensor had is then free as a whole, and
-// not in the parts that smaller tensors would leave of it.
+// Gives memory that no tensor has any more back to the device, on the CPU to the system. What one large tensor had is
+// then free as a whole, and not in the parts that smaller tensors would leave of it.
 void give_back_memory(c10::Device device);
 
 // Waits until the device has done what it was asked to.
