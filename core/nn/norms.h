@@ -12,9 +12,8 @@ namespace golong::nn {
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon);
 
 // The residual stream: `sum` is x, plus `added` where there is one, and `normed` is rms_norm(sum), which go on from
-// here both. Made together, the norm reads the sum while it is in the cache; likewise with their gradients. x and
-// `added`
-// [..., D] are dense and of one shape and type; throws c10::Error else.
+// here both. Made together, the norm reads the sum while it is in the cache; likewise with their gradients. x and what
+// is added [..., D] are dense and of one shape and type; throws c10::Error else.
 struct Residual {
   at::Tensor sum, normed;
 };

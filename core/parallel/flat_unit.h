@@ -49,7 +49,8 @@ class FlatUnit {
 
   // Adds the gradients that a backward pass has left in the parameters to the sums, and frees them. Parameters without
   // count as 0. Where they are not late, what goes over the ranks may be on its way until settle_gradients(), and takes
-  // a copy of all gradients in float32 meanwhile.
+  // a copy of all gradients in float32 meanwhile. Of a group of one in float32 the parameters' gradients are the sums,
+  // and there is nothing to do.
   void take_gradients();
   void settle_gradients();
   // After the last backward pass of an update: the sums of this rank's pieces are those over all ranks of the group.

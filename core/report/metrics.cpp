@@ -43,7 +43,7 @@ std::string similar_names(const Metrics& metrics, std::string_view name) {
 }
 
 MetricsWriter::MetricsWriter(const std::filesystem::path& path, std::optional<int64_t> resumed_step)
-    : path_(path), file_(path, resumed_step) {}
+    : file_(path, resumed_step) {}
 
 void MetricsWriter::write(int64_t step, const Metrics& metrics) {
   if (file_.last_step() && step <= *file_.last_step()) {
@@ -54,7 +54,7 @@ void MetricsWriter::write(int64_t step, const Metrics& metrics) {
 
 void MetricsWriter::add(int64_t step, const Metrics& more) {
   if (file_.last_step() != step) return write(step, more);
-  Metrics all = read_metrics(path_).back().values;
+  Metrics all = read_metrics(file_.path()).back().values;
   for (const auto& [name, value] : more) all[name] = value;
   file_.replace_last(line_of(step, all));
 }

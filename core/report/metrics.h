@@ -35,7 +35,6 @@ class MetricsWriter {
   void add(int64_t step, const Metrics& more);
 
  private:
-  std::filesystem::path path_;
   StepFile file_;
 };
 

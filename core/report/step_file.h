@@ -31,6 +31,7 @@ class StepFile {
   // disk is full.
   void replace_last(std::string_view json);
 
+  const std::filesystem::path& path() const { return path_; }
   std::optional<int64_t> last_step() const { return last_step_; }
 
  private:

@@ -1,4 +1,5 @@
-// How many prompts GRPO draws and generates for at a time. Needs no LibTorch.
+// How many prompts GRPO draws and generates for at a time, and how many steps a run makes of its rows. Needs no
+// LibTorch.
 #pragma once
 #include <algorithm>
 #include <cstddef>
